@@ -1,0 +1,36 @@
+# Thin on purpose: .venv with the pinned versions, then the product's own commands.
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null)
+BIN := .venv/bin
+
+.PHONY: setup demo test lint ui clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml constraints.txt
+ifdef UV
+	$(UV) venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
+	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+else
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+endif
+	touch $@
+
+demo: setup
+	$(BIN)/mkt demo
+
+test: setup
+	$(BIN)/python -m pytest -n 2
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project
+
+ui: setup
+	$(BIN)/dg dev
+
+clean:
+	rm -rf .venv

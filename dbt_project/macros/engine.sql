@@ -1,0 +1,36 @@
+{# What differs between engines, one small macro each; models hold common SQL only. #}
+
+{# The value of `value` in the row with the least `order_by` among those where `where` holds;
+   rows where `value` is null are passed over. #}
+{% macro first_by(value, order_by, where=none) -%}
+    arg_min({{ value }}, {{ order_by }})
+    {%- if where %} filter (where {{ where }}){% endif -%}
+{%- endmacro %}
+
+{# Several columns as one value that sorts by the first, then the second, ... #}
+{% macro tuple(columns) -%} row({{ columns | join(', ') }}) {%- endmacro %}
+
+{# The distinct lineage ids behind a row, in order, so that equal input gives an equal list. #}
+{% macro lineage_list(column) -%} list_sort(list(distinct {{ column }})) {%- endmacro %}
+
+{# All lineage ids of a column of lists, distinct and in order. #}
+{% macro lineage_list_of_lists(column) -%}
+    list_sort(list_distinct(flatten(list({{ column }}))))
+{%- endmacro %}
+
+{# GA4 timestamps are microseconds since 1970 in UTC. #}
+{% macro utc_from_micros(column) -%} make_timestamp({{ column }}) {%- endmacro %}
+
+{# An instant as a UTC timestamp without zone, whatever the session's zone. #}
+{% macro utc(column) -%} make_timestamp(epoch_us({{ column }})) {%- endmacro %}
+
+{% macro days_between(earlier, later) -%} date_diff('day', {{ earlier }}, {{ later }}) {%- endmacro %}
+
+{% macro minus_days(column, days) -%} {{ column }} - {{ days }} {%- endmacro %}
+
+{# The sum of one field over a list of structs; NULL where every value is missing. #}
+{% macro sum_of_items(items, field) -%}
+    list_sum(list_transform({{ items }}, lambda item: item.{{ field }}))
+{%- endmacro %}
+
+{% macro matches(column, pattern) -%} regexp_matches({{ column }}, '{{ pattern }}') {%- endmacro %}

@@ -1,0 +1,19 @@
+with changes as (
+    select
+        *,
+        rank() over (partition by user_key order by changed_at desc) as recency
+    from {{ ref('stg_consent_log') }}
+)
+
+select
+    user_key,
+    changed_at,
+    -- of two entries of the same instant the stricter one holds: 'denied' sorts before 'granted'
+    min(ad_storage) as ad_storage,
+    min(analytics_storage) as analytics_storage,
+    min(ad_user_data) as ad_user_data,
+    min(ad_personalization) as ad_personalization
+from changes
+where recency = 1
+group by user_key, changed_at
+order by user_key

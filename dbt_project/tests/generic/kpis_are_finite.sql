@@ -1,0 +1,9 @@
+{# No KPI is infinite or NaN, which is what a division by zero leaves; null is right and passes. #}
+{% test kpis_are_finite(model) %}
+select *
+from {{ model }}
+where
+    {%- for formula in var('kpis') %}
+    {{ "or " if not loop.first }}{{ formula.name }} not between -1e300 and 1e300
+    {%- endfor %}
+{% endtest %}

@@ -1,0 +1,167 @@
+"""`mkt`: the command line; each command calls one function and prints what it returns.
+
+Exit codes: 0 when it worked, 1 when a blocking check failed or an input was refused, 2 for wrong
+usage.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mkt_assets.errors import MktError
+
+app = typer.Typer(
+    help="Marketing data platform: consented events and ad spend to KPIs, insight and budgets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+@contextmanager
+def _refusals(as_json: bool = False) -> Iterator[None]:
+    """Turn a refusal into one clear line and exit code 1; anything else is a bug and shows."""
+    try:
+        yield
+    except MktError as error:
+        if as_json:
+            typer.echo(json.dumps({"success": False, "error": str(error)}))
+        else:
+            typer.echo(f"mkt: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(min=1, help="How many days of sample data.")] = 60,
+    as_json: Json = False,
+) -> None:
+    """Run the whole graph on sample data of our own making; needs no key, server or network."""
+    with _refusals(as_json):
+        from mkt_assets.calendar_days import last_complete_day
+        from mkt_assets.settings import settings
+
+        if settings().source != "sample":
+            raise MktError("mkt demo uses the sample source: unset MKT_SOURCE, or use mkt run")
+        last = last_complete_day(settings())
+        first = max(last - timedelta(days=days - 1), settings().start_date)
+        _run(first, last, as_json)
+
+
+@app.command()
+def run(
+    day: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="One day.")
+    ] = None,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the daily job: yesterday and the days that GA4 still rewrites, or the days you name."""
+    if day and (first or last):
+        raise typer.BadParameter("give either --date or --from and --to")
+    if bool(first) != bool(last):
+        raise typer.BadParameter("--from and --to belong together")
+    with _refusals(as_json):
+        if day:
+            _run(day.date(), day.date(), as_json)
+        elif first and last:
+            _run(first.date(), last.date(), as_json)
+        else:
+            from mkt_assets.calendar_days import last_complete_day, late_window
+            from mkt_assets.settings import settings
+
+            _run(*late_window(settings(), last_complete_day(settings())), as_json)
+
+
+@app.command()
+def analyze(
+    file: Annotated[Path, typer.Argument(help="A campaign file: CSV or Parquet, plain or gzip.")],
+    out: Annotated[Path, typer.Option(help="The folder for the results.")],
+    currency: Annotated[str, typer.Option(help="Currency of the money columns.")] = "USD",
+    date_order: Annotated[
+        str | None, typer.Option(help="Order of ambiguous dates: ymd, dmy or mdy.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Analyse one campaign file: KPIs, anomalies, trends, insights, clusters and a report."""
+    if date_order not in (None, "ymd", "dmy", "mdy"):
+        raise typer.BadParameter(f"--date-order {date_order}: use ymd, dmy or mdy")
+    with _refusals(as_json):
+        from mkt_assets.publish.analyze import analyze_file
+
+        result = analyze_file(file, out, currency=currency, date_order=date_order)
+        typer.echo(json.dumps(result.as_dict(), indent=1) if as_json else result.as_text())
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check versions, permissions, disk, locks, keys and the published file, and say what to do."""
+    with _refusals(as_json):
+        from mkt_assets.doctor import examine
+
+        findings = examine()
+        if as_json:
+            typer.echo(json.dumps([asdict(f) for f in findings], indent=1))
+        else:
+            for finding in findings:
+                typer.echo(finding.as_line())
+        if any(f.status == "fail" for f in findings):
+            raise typer.Exit(1)
+
+
+def _run(first: date, last: date, as_json: bool) -> None:
+    from mkt_assets.calendar_days import refuse_odd_days
+    from mkt_assets.publish.summary import summarize
+    from mkt_assets.runner import run_days
+    from mkt_assets.settings import settings
+
+    refuse_odd_days(settings(), first, last)
+    out = sys.stderr if as_json else sys.stdout
+    if not as_json:
+        typer.echo(f"Running {first} to {last} into {settings().data_dir}")
+    outcome = run_days(settings(), first, last, out)
+    told: dict[str, Any] = asdict(outcome)
+    if outcome.success:
+        summary = summarize(settings(), first, last)
+        told["summary"] = summary.as_dict()
+        if not as_json:
+            typer.echo(_closing(outcome))
+            typer.echo(summary.as_text())
+    elif not as_json:
+        typer.echo(
+            f"\nNot published: {len(outcome.failures)} failure(s). "
+            f"What was published before is untouched. Details: {outcome.log}",
+            err=True,
+        )
+    if as_json:
+        typer.echo(json.dumps(told, indent=1, default=str))
+    if not outcome.success:
+        raise typer.Exit(1)
+
+
+def _closing(outcome: Any) -> str:
+    warned = f", {len(outcome.warnings)} warnings" if outcome.warnings else ""
+    return (
+        f"\n{len(outcome.assets)} assets, {outcome.checks_passed} checks passed{warned}, "
+        f"{outcome.seconds:.1f} s"
+    )
+
+
+if __name__ == "__main__":
+    app()

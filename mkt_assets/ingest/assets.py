@@ -1,0 +1,103 @@
+"""Raw rows as Dagster assets: landed as they came, in an area that only their owner may enter."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import dagster as dg
+
+from mkt_assets.calendar_days import last_complete_day, today
+from mkt_assets.contracts import PRIVACY_OFFICE
+from mkt_assets.ingest.file_source import FileSource
+from mkt_assets.ingest.sources import Landed, SampleSource, Source
+from mkt_assets.metadata import described
+from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of
+from mkt_assets.resources import LakeResource
+from mkt_assets.settings import settings
+
+GROUP = "ingest"
+_COMMON = {
+    "group_name": GROUP,
+    "owners": [PRIVACY_OFFICE],
+    "kinds": {"python", "parquet"},
+    "backfill_policy": SINGLE_RUN,
+}
+
+
+def source(lake: LakeResource) -> Source:
+    """The source that the settings name."""
+    known = settings()
+    if known.source == "sample":
+        return SampleSource(lake.lake, known, today(known))
+    return FileSource(lake.lake, known)
+
+
+def _told(landed: Mapping[date, Sequence[Landed]] | Sequence[Landed]) -> dg.MaterializeResult:
+    parts = landed.values() if isinstance(landed, Mapping) else [landed]
+    objects = [item for part in parts for item in part]
+    aside: Counter[str] = Counter()
+    for item in objects:
+        aside.update(item.quarantined)
+    return dg.MaterializeResult(
+        metadata=described(
+            sum(item.rows for item in objects),
+            rows_read=sum(item.rows_in for item in objects),
+            source_objects=len({item.source.sha256 for item in objects}),
+            bytes=sum({item.source.sha256: item.source.bytes for item in objects}.values()),
+            quarantined=dict(aside) or None,
+            duplicates=sum(item.duplicates for item in objects) or None,
+            notes=sorted({note for item in objects for note in item.notes}) or None,
+        )
+    )
+
+
+@dg.asset(
+    key=[GROUP, "raw_events"],
+    partitions_def=DAILY,
+    description="GA4 export events as they came; closed to others and purged after its retention.",
+    **_COMMON,
+)
+def raw_events(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    """Land the asked days."""
+    return _told(source(lake).land_events(days_of(context)))
+
+
+@dg.asset(
+    key=[GROUP, "raw_ad_performance"],
+    partitions_def=DAILY,
+    description="Spend, impressions, clicks and conversions by campaign, as the platforms said.",
+    **_COMMON,
+)
+def raw_ad_performance(
+    context: dg.AssetExecutionContext, lake: LakeResource
+) -> dg.MaterializeResult:
+    """Land the asked days."""
+    return _told(source(lake).land_ads(days_of(context)))
+
+
+@dg.asset(
+    key=[GROUP, "raw_consent_log"],
+    description="Every change of consent: the four Consent Mode v2 signals per person and time.",
+    **_COMMON,
+)
+def raw_consent_log(lake: LakeResource) -> dg.MaterializeResult:
+    """Land the whole log: consent given long ago still counts today."""
+    return _told(source(lake).land_consent(last_complete_day(settings())))
+
+
+@dg.asset(
+    key=[GROUP, "raw_experiments"],
+    description="Daily counts of A/B tests by arm; no personal data.",
+    **_COMMON,
+)
+def raw_experiments(lake: LakeResource) -> dg.MaterializeResult:
+    """Land every test."""
+    return _told(source(lake).land_experiments(last_complete_day(settings())))
+
+
+ASSETS = [
+    *([raw_events] if settings().has_ga4 else []),
+    *([raw_ad_performance] if settings().has_ads else []),
+    *([raw_consent_log] if settings().has_consent_log and settings().has_ga4 else []),
+    *([raw_experiments] if settings().has_experiments else []),
+]

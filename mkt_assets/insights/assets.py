@@ -1,0 +1,48 @@
+"""Anomalies, trends and insights as Dagster assets; the thinking is in the modules beside this one."""
+
+import dagster as dg
+
+from mkt_assets.insights import anomalies as anomaly_detection
+from mkt_assets.insights import charts, trends
+from mkt_assets.insights.insights import compose
+from mkt_assets.marts.queries import CAMPAIGN_DAYS
+from mkt_assets.metadata import picture
+from mkt_assets.model_assets import model_asset, store
+from mkt_assets.resources import LakeResource
+from mkt_assets.settings import settings
+from mkt_assets.warehouse import Warehouse
+
+
+@model_asset("insights/anomalies", deps=["marts/marketing_clean"])
+def anomalies(lake: LakeResource, warehouse: Warehouse) -> dg.MaterializeResult:
+    """Find what is out of the ordinary, campaign by campaign."""
+    daily = warehouse.query(CAMPAIGN_DAYS)
+    found = anomaly_detection.detect(daily)
+    shown = {"chart": picture(charts.anomaly_chart(daily, found))} if len(found) else {}
+    return store(lake, warehouse, "insights/anomalies", found, **shown)
+
+
+@model_asset("insights/trends", deps=["marts/marketing_clean"])
+def campaign_trends(lake: LakeResource, warehouse: Warehouse) -> dg.MaterializeResult:
+    """Measure where each campaign is heading, and how sure that is."""
+    computed = trends.compute(warehouse.query(CAMPAIGN_DAYS))
+    return store(lake, warehouse, "insights/trends", computed)
+
+
+@model_asset(
+    "insights/insights", deps=["marts/marketing_clean", "insights/anomalies", "insights/trends"]
+)
+def ranked_insights(lake: LakeResource, warehouse: Warehouse) -> dg.MaterializeResult:
+    """Say the few things that are worth a marketer's minute."""
+    daily = warehouse.query(CAMPAIGN_DAYS)
+    said = compose(
+        daily,
+        lake.lake.read_model("insights/anomalies"),
+        lake.lake.read_model("insights/trends"),
+        currency=settings().currency,
+    )
+    chart = picture(charts.daily_spend_revenue(daily))
+    return store(lake, warehouse, "insights/insights", said, spend_and_revenue=chart)
+
+
+ASSETS = [anomalies, campaign_trends, ranked_insights]

@@ -1,0 +1,99 @@
+"""The dbt project as Dagster assets: every model an asset, every dbt test a check."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+
+from mkt_assets.contracts import ANALYTICS
+from mkt_assets.marts.dbt import (
+    dbt_exclude,
+    dbt_executable,
+    export_environment,
+    prepared_manifest,
+    target_path,
+)
+from mkt_assets.marts.project import dbt_project_dir
+from mkt_assets.partitions import SINGLE_RUN
+from mkt_assets.resources import LakeResource
+from mkt_assets.settings import settings
+from mkt_assets.warehouse import Warehouse
+
+GROUP = "marts"
+
+
+class MartsTranslator(DagsterDbtTranslator):
+    """Keys ``marts/<model>``; sources are the guard's assets; tests of severity error block."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """``marts/<model>``, and the guard's own keys for what it wrote."""
+        is_source = dbt_resource_props["resource_type"] == "source"
+        return dg.AssetKey(["privacy" if is_source else GROUP, dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """One group for the whole project."""
+        return GROUP
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        """Whom to ask about a mart."""
+        return [ANALYTICS]
+
+
+PROJECT = DbtProject(dbt_project_dir(), profiles_dir=dbt_project_dir())
+
+
+@dbt_assets(
+    manifest=prepared_manifest(settings()),
+    exclude=dbt_exclude(settings()),
+    dagster_dbt_translator=MartsTranslator(),
+    project=PROJECT,
+    backfill_policy=SINGLE_RUN,
+    name="dbt_marts",
+)
+def dbt_marts(
+    context: dg.AssetExecutionContext,
+    dbt: DbtCliResource,
+    lake: LakeResource,
+    warehouse: Warehouse,
+) -> Iterator[Any]:
+    """Build and test the models, then fingerprint what was built."""
+    export_environment(settings())
+    # unit tests prove the models on made-up rows; they belong to CI, not to every night
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    running = dbt.cli(
+        arguments,
+        context=context,
+        target_path=target_path(settings()) / "run",
+        raise_on_error=False,
+    )
+    events = list(running.stream())
+    failure = running.get_error()
+    prints = {} if failure else warehouse.stamp_build()
+    for event in events:
+        yield _with_row_count(event, prints)
+    if failure:
+        raise failure
+
+
+def _with_row_count(event: Any, prints: Mapping[str, Mapping[str, Any]]) -> Any:
+    """A mart's event with its row count, which dbt does not tell."""
+    if not isinstance(event, dg.Output):
+        return event
+    table = event.output_name.rsplit("__", 1)[-1]
+    counted = {"dagster/row_count": prints[table]["rows"]} if table in prints else {}
+    return dg.Output(
+        event.value,
+        output_name=event.output_name,
+        metadata={**event.metadata, **counted},
+        data_version=event.data_version,
+        tags=event.tags,
+    )
+
+
+def dbt_resource() -> DbtCliResource:
+    """dbt's command line in this environment."""
+    return DbtCliResource(project_dir=PROJECT, dbt_executable=dbt_executable())
+
+
+ASSETS = [dbt_marts]

@@ -1,0 +1,35 @@
+"""Checks of the marts beyond dbt's own tests, which come with the models."""
+
+import dagster as dg
+
+from mkt_assets.resources import LakeResource
+from mkt_assets.settings import settings
+from mkt_assets.warehouse import Warehouse
+
+_TOTALS = """
+    select
+        (select coalesce(sum(mark_spent), 0) from marts.kpi_daily) as published,
+        (select coalesce(sum(spend), 0) from read_parquet($pattern)) as guarded
+"""
+
+
+@dg.asset_check(
+    asset=["marts", "kpi_daily"],
+    blocking=True,
+    description="Spend in the marts equals spend in the lake: nothing was lost or counted twice.",
+)
+def spend_reconciles_with_the_lake(lake: LakeResource, warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Compare exact decimal sums, outside dbt."""
+    pattern = str(lake.lake.guarded / "ad_performance" / "*" / "*.parquet")
+    with warehouse.get_connection() as connection:
+        row = connection.execute(_TOTALS, {"pattern": pattern}).fetchone()
+    assert row is not None, "an aggregate always has one row"
+    published, guarded = row
+    return dg.AssetCheckResult(
+        passed=published == guarded,
+        description=f"the marts say {published}, the lake says {guarded}",
+        metadata={"published": float(published), "guarded": float(guarded)},
+    )
+
+
+CHECKS = [spend_reconciles_with_the_lake] if settings().has_ads else []

@@ -1,0 +1,87 @@
+"""How dbt is run here: where it finds the lake and the warehouse, and a manifest that is never stale.
+
+What stays out: Dagster's view of the models (that is `assets.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from mkt_assets.errors import MktError
+from mkt_assets.lake import Lake
+from mkt_assets.locks import exclusive
+from mkt_assets.marts.project import dbt_project_dir
+from mkt_assets.settings import Settings
+
+#: folders of the project whose files decide what the manifest says
+_SOURCES = ("models", "macros", "seeds", "tests", "snapshots", "analyses")
+_PARSE_TIMEOUT_SECONDS = 300.0
+
+
+def dbt_executable() -> str:
+    """The dbt of this Python environment, whatever the PATH says."""
+    beside = Path(sys.executable).parent / "dbt"
+    return str(beside) if beside.is_file() else "dbt"
+
+
+def target_path(settings: Settings) -> Path:
+    """dbt's artifacts lie with the data that they describe, so two data directories never mix."""
+    return settings.data_dir / "dbt"
+
+
+def export_environment(settings: Settings) -> None:
+    """Tell dbt, a child process, where the lake and the warehouse are; never a key."""
+    lake = Lake(settings.data_dir)
+    os.environ["MKT_LAKE_DIR"] = str(lake.guarded)
+    os.environ["MKT_WAREHOUSE_PATH"] = str(lake.warehouse)
+
+
+def dbt_exclude(settings: Settings) -> str:
+    """The models that cannot be built from the given inputs, in dbt's selection syntax."""
+    return " ".join(f"tag:{need}" for need in ("ga4", "ads") if need in settings.absent)
+
+
+def prepared_manifest(settings: Settings) -> Path:
+    """The path of a manifest that is at least as new as every file of the dbt project.
+
+    Raises:
+        MktError: dbt could not parse the project.
+    """
+    manifest = target_path(settings) / "manifest.json"
+    if _is_fresh(manifest):
+        return manifest
+    lock = Lake(settings.data_dir).locks / "dbt-parse.lock"
+    with exclusive(lock, "dbt parse", timeout=_PARSE_TIMEOUT_SECONDS):
+        if not _is_fresh(manifest):
+            _parse(settings)
+    return manifest
+
+
+def _is_fresh(manifest: Path) -> bool:
+    if not manifest.is_file():
+        return False
+    project = dbt_project_dir()
+    files = [project / "dbt_project.yml", project / "profiles.yml"]
+    for folder in _SOURCES:
+        files += [p for p in (project / folder).rglob("*") if p.is_file()]
+    return max(f.stat().st_mtime for f in files) <= manifest.stat().st_mtime
+
+
+def _parse(settings: Settings) -> None:
+    export_environment(settings)
+    project, target = dbt_project_dir(), target_path(settings)
+    target.mkdir(parents=True, exist_ok=True)
+    places = ["--project-dir", project, "--profiles-dir", project]
+    artifacts = ["--target-path", target, "--log-path", target]
+    done = subprocess.run(
+        [dbt_executable(), "--quiet", "parse", *places, *artifacts],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_PARSE_TIMEOUT_SECONDS,
+    )
+    if done.returncode != 0:
+        raise MktError(f"dbt could not parse {project}:\n{done.stdout}{done.stderr}")

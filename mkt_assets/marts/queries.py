@@ -1,0 +1,43 @@
+"""The few questions that Python stages ask of the marts, as SQL; what stays out: running them."""
+
+from __future__ import annotations
+
+#: one row per date and campaign, the frame that every model of ad performance reads;
+#: a name that two channels use is told apart by its channel
+CAMPAIGN_DAYS = """
+    with shared as (
+        select campaign from marts.marketing_clean group by campaign having count(distinct channel) > 1
+    )
+    select
+        clean.date, clean.channel,
+        case when shared.campaign is null then clean.campaign
+            else clean.campaign || ' (' || clean.channel || ')' end as campaign,
+        clean.mark_spent as spend, clean.impressions, clean.clicks, clean.conversions, clean.revenue
+    from marts.marketing_clean as clean
+    left join shared on clean.campaign = shared.campaign
+    order by 1, 2, 3
+"""
+
+#: daily money by channel, for forecasts, response curves and budgets
+CHANNEL_DAYS = """
+    select date, channel, mark_spent as spend, clicks, conversions, revenue
+    from marts.kpi_channel_daily
+    order by date, channel
+"""
+
+#: the same from GA4 alone, where there is no ad spend
+SESSION_REVENUE_DAYS = """
+    select session_date as date, channel_group as channel, cast(sum(revenue) as double) as revenue
+    from marts.fct_sessions
+    group by session_date, channel_group
+    order by date, channel
+"""
+
+#: one row per visitor
+AUDIENCE_FEATURES = "select * from marts.audience_features order by user_key"
+
+#: the ids that the published marts were made from
+LINEAGE_IDS = "select distinct lineage_id from marts.lineage_ledger order by lineage_id"
+
+#: where copy is needed
+CHANNELS = "select distinct channel from marts.kpi_channel_daily order by channel"

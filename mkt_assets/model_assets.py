@@ -1,0 +1,72 @@
+"""How a Python asset is declared from its contract, stored in the lake and checked; no thinking here."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from mkt_assets.contract_checks import violations
+from mkt_assets.contracts import REGISTRY
+from mkt_assets.metadata import described, preview, table_schema
+from mkt_assets.partitions import SINGLE_RUN
+from mkt_assets.resources import LakeResource
+from mkt_assets.warehouse import Warehouse
+
+
+def model_spec(path: str, *, deps: Sequence[str]) -> dg.AssetSpec:
+    """The asset spec of the table ``path`` of the contracts, which is made from the tables ``deps``."""
+    table = REGISTRY[path]
+    return dg.AssetSpec(
+        key=path.split("/"),
+        deps=[dep.split("/") for dep in deps],
+        group_name=table.stage,
+        description=table.description,
+        owners=[table.owner],
+        kinds={"python", "parquet"},
+        metadata={"dagster/column_schema": table_schema(table)},
+    )
+
+
+def model_asset(path: str, *, deps: Sequence[str]) -> Callable[..., Any]:
+    """A Dagster asset for the table ``path``, declared by its contract."""
+    return model_assets(path.replace("/", "__"), model_spec(path, deps=deps))
+
+
+def model_assets(name: str, *specs: dg.AssetSpec) -> Callable[..., Any]:
+    """One step that makes several tables; it runs a range of days as one run."""
+    return dg.multi_asset(name=name, specs=specs, backfill_policy=SINGLE_RUN)
+
+
+def store(
+    lake: LakeResource, warehouse: Warehouse, path: str, frame: pd.DataFrame, **metadata: Any
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Replace the table ``path`` and say what a person wants to see of it."""
+    lake.lake.write_model(REGISTRY[path], frame, warehouse.build_id())
+    shown = described(len(frame), preview=preview(frame), **metadata)
+    return dg.MaterializeResult(asset_key=path.split("/"), metadata=shown)
+
+
+def contract_checks(stage: str) -> list[dg.AssetChecksDefinition]:
+    """One blocking check for each table of ``stage``: does it keep its contract?"""
+    return [_contract_check(t.path) for t in REGISTRY.values() if t.stage == stage]
+
+
+def _contract_check(path: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=dg.AssetKey(path.split("/")),
+        name="keeps_its_contract",
+        blocking=True,
+        description="Columns, types, keys, nulls, bounds and allowed values are as the contract says.",
+    )
+    def check(lake: LakeResource) -> dg.AssetCheckResult:
+        found = violations(REGISTRY[path], lake.lake.model(path))
+        return dg.AssetCheckResult(
+            passed=not found,
+            metadata={
+                "violations": dg.MetadataValue.md("\n".join(f"- {v}" for v in found) or "none")
+            },
+            description="; ".join(found) or "the contract is kept",
+        )
+
+    return check

@@ -1,0 +1,197 @@
+"""The guard as Dagster assets: what may be known of the raw rows, and a ledger of what became of them."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+import dagster as dg
+import pandas as pd
+
+from mkt_assets.contracts import PRIVACY_OFFICE
+from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, EXPERIMENTS
+from mkt_assets.metadata import described, parquet_schema, preview
+from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of, days_of_run
+from mkt_assets.privacy import quiet
+from mkt_assets.privacy.fates import Fates
+from mkt_assets.privacy.guarding import COOKIELESS, LEDGER, Guard
+from mkt_assets.privacy.keys import key_ring
+from mkt_assets.privacy.ledger import waterfall
+from mkt_assets.resources import LakeResource
+from mkt_assets.settings import settings
+
+GROUP = "privacy"
+_CONSENT = [["privacy", CONSENT]] if settings().has_consent_log else []
+
+
+def _spec(table: str, description: str, deps: list[list[str]]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=[GROUP, table],
+        deps=deps,
+        group_name=GROUP,
+        description=description,
+        owners=[PRIVACY_OFFICE],
+        kinds={"duckdb", "parquet"},
+    )
+
+
+def _guard(context: dg.AssetExecutionContext, lake: LakeResource) -> Guard:
+    known = settings()
+    ring = key_ring(known) if known.has_ga4 else None
+    return Guard(lake.lake, known, context.run.run_id, ring.active if ring else None)
+
+
+def _told(lake: LakeResource, table: str, fates: Mapping[date, Fates]) -> dg.MaterializeResult:
+    newest = max(fates)
+    table_of_days = pd.DataFrame(
+        [
+            {
+                "day": day,
+                "rows in": f.rows_in,
+                "kept": f.kept,
+                "no consent": f.rows_dropped,
+                "cookieless": f.cookieless,
+                "duplicate": f.duplicates,
+                "quarantined": f.rows_quarantined,
+            }
+            for day, f in sorted(fates.items(), reverse=True)
+        ]
+    )
+    redactions = pd.Series(dtype="int64")
+    for f in fates.values():
+        redactions = redactions.add(pd.Series(f.redactions, dtype="int64"), fill_value=0)
+    return dg.MaterializeResult(
+        asset_key=[GROUP, table],
+        metadata=described(
+            sum(f.kept for f in fates.values()),
+            waterfall=preview(table_of_days, rows=7),
+            redacted_values={k: int(v) for k, v in redactions.items()} or None,
+        )
+        | {"dagster/column_schema": parquet_schema(lake.lake.partition(table, newest))},
+    )
+
+
+@dg.multi_asset(
+    name="privacy__events",
+    specs=[
+        _spec(
+            EVENTS,
+            "Events that their visitor consented to: keyed pseudonyms, allow-listed columns.",
+            [["ingest", "raw_events"], *_CONSENT],
+        ),
+        _spec(
+            COOKIELESS,
+            "Events without an identifier, as counts by day and name; never a visitor.",
+            [["ingest", "raw_events"]],
+        ),
+    ],
+    partitions_def=DAILY,
+    backfill_policy=SINGLE_RUN,
+)
+def guarded_events(
+    context: dg.AssetExecutionContext, lake: LakeResource
+) -> Iterator[dg.MaterializeResult]:
+    """Let nothing through that was not consented to, one day at a time."""
+    guard = _guard(context, lake)
+    with quiet.connect(lake.lake.landing) as con:
+        fates = {day: guard.events(con, day) for day in days_of(context)}
+    yield _told(lake, EVENTS, fates)
+    yield dg.MaterializeResult(
+        asset_key=[GROUP, COOKIELESS],
+        metadata=described(0, events=sum(f.cookieless for f in fates.values()))
+        | {"dagster/column_schema": parquet_schema(lake.lake.partition(COOKIELESS, max(fates)))},
+    )
+
+
+@dg.multi_asset(
+    name="privacy__ad_performance",
+    specs=[
+        _spec(
+            ADS,
+            "Ad spend and results by campaign and day, names without personal data.",
+            [["ingest", "raw_ad_performance"]],
+        )
+    ],
+    partitions_def=DAILY,
+    backfill_policy=SINGLE_RUN,
+)
+def guarded_ads(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    """Stamp lineage and redact what personal data names may hold."""
+    guard = _guard(context, lake)
+    return _told(lake, ADS, {day: guard.ads(day) for day in days_of(context)})
+
+
+@dg.multi_asset(
+    name="privacy__consent_log",
+    specs=[
+        _spec(
+            CONSENT,
+            "Every change of consent by pseudonym: the four Consent Mode v2 signals.",
+            [["ingest", "raw_consent_log"]],
+        )
+    ],
+    backfill_policy=SINGLE_RUN,
+)
+def guarded_consent(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    """Replace the identifiers of the consent log by the same pseudonyms as the events'."""
+    with quiet.connect(lake.lake.landing) as con:
+        fates = _guard(context, lake).consent(con)
+    schema = parquet_schema(lake.lake.whole(CONSENT))
+    counted = described(fates.kept, quarantined=dict(fates.quarantined) or None)
+    return dg.MaterializeResult(metadata=counted | {"dagster/column_schema": schema})
+
+
+@dg.multi_asset(
+    name="privacy__experiments",
+    specs=[
+        _spec(
+            EXPERIMENTS,
+            "Daily counts of A/B tests by arm; aggregated, no personal data.",
+            [["ingest", "raw_experiments"]],
+        )
+    ],
+    backfill_policy=SINGLE_RUN,
+)
+def guarded_experiments(
+    context: dg.AssetExecutionContext, lake: LakeResource
+) -> dg.MaterializeResult:
+    """Type the counts and record where they came from."""
+    with quiet.connect(lake.lake.landing) as con:
+        fates = _guard(context, lake).experiments(con)
+    schema = parquet_schema(lake.lake.whole(EXPERIMENTS))
+    return dg.MaterializeResult(metadata=described(fates.kept) | {"dagster/column_schema": schema})
+
+
+_GUARDED = [
+    *([guarded_consent] if settings().has_ga4 and settings().has_consent_log else []),
+    *([guarded_events] if settings().has_ga4 else []),
+    *([guarded_ads] if settings().has_ads else []),
+    *([guarded_experiments] if settings().has_experiments else []),
+]
+
+
+@dg.multi_asset(
+    name="privacy__lineage_ledger",
+    specs=[
+        _spec(
+            LEDGER,
+            "One line per source object and partition: what became of every row, and under what.",
+            [
+                list(key.path)
+                for asset in _GUARDED
+                for key in asset.keys
+                if key.path[-1] != COOKIELESS
+            ],
+        )
+    ],
+    backfill_policy=SINGLE_RUN,
+)
+def lineage_ledger(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    """Close the ledger: the guards wrote its lines, this adds them up for people."""
+    told = waterfall(lake.lake, days_of_run(context.run))
+    schema = parquet_schema(next(lake.lake.guarded.glob(f"{LEDGER}/*/*.parquet")))
+    return dg.MaterializeResult(
+        metadata=described(int(told["lines"].sum()), consent_waterfall=preview(told))
+        | {"dagster/column_schema": schema}
+    )
+
+
+ASSETS = [*_GUARDED, lineage_ledger]

@@ -1,0 +1,297 @@
+"""The columns of the guarded events: what is taken from a raw event, and how it is cleaned.
+
+This is the allow-list: a raw column that is not named here does not reach the lake. What stays out:
+which rows are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from mkt_assets.privacy import pii
+from mkt_assets.privacy.policy import SIGNALS
+from mkt_assets.privacy.urls import CLICK_IDS, clean_url_sql, click_ids_sql
+
+MONEY: Final = "decimal(18, 4)"
+AMOUNTS: Final = ("purchase_revenue", "refund_value", "shipping_value", "tax_value")
+
+_PARAMETERS: Final = (
+    "ga_session_id",
+    "ga_session_number",
+    "session_engaged",
+    "engagement_time_msec",
+    "page_location",
+    "page_referrer",
+    "page_title",
+    "source",
+    "medium",
+    "campaign",
+    "currency",
+)
+
+_TEXTS_OF_PARAMETERS: Final = {
+    "page_location": "page_location",
+    "page_referrer": "page_referrer",
+    "page_title": "page_title",
+    "param_source": "source",
+    "param_medium": "medium",
+    "param_campaign": "campaign",
+    "currency": "currency",
+}
+
+# the whole campaign of one kind or of the other, never the source of one with the medium of both
+_LAST_CLICK = "session_traffic_source_last_click"
+
+
+def _last_click(field: str) -> str:
+    cross, manual = f"{_LAST_CLICK}.cross_channel_campaign", f"{_LAST_CLICK}.manual_campaign"
+    return f"case when {cross}.source is not null then {cross}.{field} else {manual}.{field} end"
+
+
+_TEXTS_OF_COLUMNS: Final = {
+    "event_name": "event_name",
+    "collected_source": "collected_traffic_source.manual_source",
+    "collected_medium": "collected_traffic_source.manual_medium",
+    "collected_campaign": "collected_traffic_source.manual_campaign_name",
+    "session_source": _last_click("source"),
+    "session_medium": _last_click("medium"),
+    "session_campaign": _last_click("campaign_name"),
+    "first_user_source": "traffic_source.source",
+    "first_user_medium": "traffic_source.medium",
+    "first_user_campaign": 'traffic_source."name"',
+    "device_category": "device.category",
+    "operating_system": "device.operating_system",
+    "browser": "device.web_info.browser",
+    "country": "geo.country",
+    "region": "geo.region",
+    "platform": "platform",
+    "stream_id": "stream_id",
+}
+
+#: every top-level text column that is scanned; transaction_id and items are scanned beside them
+TEXTS: Final = (*_TEXTS_OF_COLUMNS, *_TEXTS_OF_PARAMETERS)
+ITEM_PROSE: Final = ("item_name", "item_brand", "item_category")
+ITEM_TEXTS: Final = ("item_id", *ITEM_PROSE)
+
+#: an identifier shorter than this is found in innocent text by accident
+OWN_ID_LENGTH: Final = 6
+#: between the columns when they are scanned as one: no pattern reaches across it
+_BETWEEN: Final = "chr(31)"
+
+
+def _parameter_text(name: str) -> str:
+    value = f'p_{name}."value"'
+    return (
+        f"coalesce({value}.string_value, {value}.int_value::varchar, {value}.double_value::varchar)"
+    )
+
+
+def _parameter_number(name: str) -> str:
+    value = f'p_{name}."value"'
+    return f"coalesce({value}.int_value, try_cast({value}.string_value as bigint))"
+
+
+def events_sql(
+    *, raw: str, day: date, lineage_ids: Sequence[str], key_id: str, processed_at: datetime
+) -> str:
+    """The SELECT whose columns are the guarded events', in the lake's order.
+
+    Needs ``guard_decided``, ``guard_people``, ``guard_logins`` and ``guard_orders``;
+    ``lineage_ids`` are in the order of ``guard_decided.source``.
+    """
+    lineage = ", ".join(f"'{lineage_id}'" for lineage_id in lineage_ids)
+    return f"""
+        with taken as ({_taken_sql(raw)}),
+        flat as ({_flat_sql()}),
+        addressed as (
+            -- one lambda for both addresses, so that each pattern is compiled once
+            select
+                *,
+                list_transform(
+                    [page_location, page_referrer], lambda url: {clean_url_sql("url")}
+                ) as urls,
+                {click_ids_sql("page_location")} as url_click_ids
+            from flat
+        ),
+        shortened as (
+            select * replace (urls[1] as page_location, urls[2] as page_referrer) from addressed
+        ),
+        joined as (select *, {_joined_texts_sql()} as joined_texts from shortened),
+        judged as (select *, {_is_dirty_sql()} as is_dirty from joined),
+        cleaned as (select *, {_redacted_texts_sql()} as redacted from judged),
+        guarded as (select {_guarded_sql()} from cleaned),
+        -- by numbers that do not depend on the order in which the rows came
+        ordered as (select * from guarded order by event_timestamp, person, likeness, ordinal)
+
+        select {_stamped_sql(day, lineage, key_id, processed_at)} from ordered"""
+
+
+def _stamped_sql(day: date, lineage: str, key_id: str, processed_at: datetime) -> str:
+    """What can be added after the sort, so that the sort need not carry it."""
+    key = "concat_ws('|', user_key, event_timestamp, event_name, bundle, ordinal)"
+    signals = ", ".join(f"{signal}::varchar as {signal}" for signal in SIGNALS)
+    return f"""
+        date '{day}' as event_date,
+        event_timestamp,
+        event_name,
+        md5({key}) as event_key,
+        * exclude (
+            event_timestamp, event_name, person, likeness, ordinal, bundle, source,
+            {", ".join(SIGNALS)}
+        ),
+        {signals},
+        '{key_id}' as key_id,
+        ([{lineage}])[source] as lineage_id,
+        make_timestamptz({_micros(processed_at)}) as processed_at"""
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _taken_sql(raw: str) -> str:
+    positions = ", ".join(
+        f"event_params[list_position(names, '{name}')] as p_{name}" for name in _PARAMETERS
+    )
+    kinds = ", ".join(f"'{kind}'" for kind in CLICK_IDS)
+    return f"""
+        select
+            *,
+            {positions},
+            case when list_has_any(names, [{kinds}]) then list_transform(
+                list_filter(event_params, lambda param: param."value".string_value <> ''),
+                lambda param: param."key"
+            ) end as given_params
+        from (
+            select
+                raw.*,
+                decided.* exclude (row_id, event_timestamp),
+                list_transform(raw.event_params, lambda param: param."key") as names
+            from {raw} as raw inner join guard_decided as decided on raw.row_id = decided.row_id
+            where decided.fate = 'kept'
+        )"""
+
+
+def _flat_sql() -> str:
+    texts = ", ".join(
+        [f"{expression} as {name}" for name, expression in _TEXTS_OF_COLUMNS.items()]
+        + [f"{_parameter_text(param)} as {name}" for name, param in _TEXTS_OF_PARAMETERS.items()]
+    )
+    money = ", ".join(f"ecommerce.{name}::{MONEY} as {name}" for name in AMOUNTS)
+    return f"""
+        select
+            {texts},
+            event_timestamp, person, likeness, ordinal, source, items, given_params,
+            coalesce(event_bundle_sequence_id::varchar, '-') as bundle, collected_traffic_source,
+            people.pseudonym as user_key, logins.pseudonym as login_key, user_pseudo_id, user_id,
+            {_parameter_number("ga_session_id")} as ga_session_id,
+            {_parameter_number("ga_session_number")} as ga_session_number,
+            {_parameter_text("session_engaged")} in ('1', 'true') as session_engaged,
+            {_parameter_number("engagement_time_msec")} as engagement_time_msec,
+            coalesce(orders.instead, ecommerce.transaction_id) as transaction_id,
+            {money},
+            analytics_storage, ad_storage, ad_user_data, ad_personalization
+        from taken
+        left join guard_people as people on people.raw = user_pseudo_id
+        left join guard_logins as logins on logins.raw = user_id
+        left join guard_orders as orders on orders.raw = ecommerce.transaction_id"""
+
+
+def _joined_texts_sql() -> str:
+    """All texts of a row as one, so that one scan finds out that there is nothing to find."""
+    of_item = f"concat_ws({_BETWEEN}, {', '.join(f'item.{name}' for name in ITEM_TEXTS)})"
+    items = (
+        "case when len(items) > 0 then "
+        f"array_to_string(list_transform(items, lambda item: {of_item}), {_BETWEEN}) end"
+    )
+    return f"concat_ws({_BETWEEN}, {', '.join(TEXTS)}, {items})"
+
+
+def _is_dirty_sql() -> str:
+    own = " or ".join(
+        f"coalesce(length({own_id}) >= {OWN_ID_LENGTH} and contains(joined_texts, {own_id}), false)"
+        for own_id in ("user_pseudo_id", "user_id")
+    )
+    return f"({pii.has_personal_sql('joined_texts')} or {own})"
+
+
+def _redacted(text: str, pattern: str) -> str:
+    """Redact what has a form, then the person's own identifiers, which may have none."""
+    clean = pii.redact_sql(text, pattern)
+    for own_id in ("user_pseudo_id", "user_id"):
+        sought = f"case when length({own_id}) >= {OWN_ID_LENGTH} then {own_id} else {_BETWEEN} end"
+        clean = f"replace({clean}, {sought}, '{pii.REDACTED}')"
+    return clean
+
+
+def _redacted_texts_sql() -> str:
+    # one list and one lambda, so that the pattern is compiled once and not once a column
+    clean = _redacted("text", pii.PROSE)
+    return f"case when is_dirty then list_transform([{', '.join(TEXTS)}], lambda text: {clean}) end"
+
+
+def _items_sql() -> str:
+    numbers = (
+        f"price := try_cast(item.price as {MONEY}), quantity := item.quantity, "
+        f"item_revenue := try_cast(item.item_revenue as {MONEY})"
+    )
+    same = ", ".join(f"{name} := item.{name}" for name in ITEM_TEXTS)
+    clean = ", ".join(
+        f"{name} := case when item.{name} is not null then pair.prose[{number}] end"
+        for number, name in enumerate(ITEM_PROSE, start=1)
+    )
+    # the prose of an item is redacted as one text, so that the pattern is compiled once
+    prose = f" || {_BETWEEN} || ".join(f"coalesce(item.{name}, '')" for name in ITEM_PROSE)
+    pairs = (
+        "list_transform(items, lambda item: struct_pack(item := item, "
+        f"code := {_redacted('item.item_id', pii.CODE)}, "
+        f"prose := string_split({_redacted(prose, pii.PROSE)}, {_BETWEEN})))"
+    )
+    packed = f"struct_pack(item_id := pair.code, {clean}, {numbers})".replace("item.", "pair.item.")
+    return (
+        f"case when is_dirty then list_transform({pairs}, lambda pair: {packed}) "
+        f"else list_transform(items, lambda item: struct_pack({same}, {numbers})) end"
+    )
+
+
+def _click_id_sql() -> str:
+    """The first-ranked kind in the address's query, the parameters or the collected source."""
+    collected = {"gclid", "dclid", "srsltid"}
+    kinds = "".join(
+        f" when list_contains(url_click_ids, '{kind}') or list_contains(given_params, '{kind}')"
+        + (f" or collected_traffic_source.{kind} <> ''" if kind in collected else "")
+        + f" then '{kind}'"
+        for kind in CLICK_IDS
+    )
+    return f"case{kinds} end"
+
+
+def _guarded_sql() -> str:
+    number = {name: index for index, name in enumerate(TEXTS, start=1)}
+
+    def texts(*names: str) -> str:
+        return ", ".join(
+            f"case when is_dirty then redacted[{number[name]}] else {name} end as {name}"
+            for name in names
+        )
+
+    return f"""
+        event_timestamp, person, likeness, ordinal, bundle, source,
+        {texts("event_name")},
+        user_key, login_key,
+        ga_session_id, ga_session_number, session_engaged, engagement_time_msec,
+        {texts("page_location", "page_referrer", "page_title")},
+        {texts("param_source", "param_medium", "param_campaign")},
+        {texts("collected_source", "collected_medium", "collected_campaign")},
+        {_click_id_sql()} as click_id_type,
+        {texts("session_source", "session_medium", "session_campaign")},
+        {texts("first_user_source", "first_user_medium", "first_user_campaign")},
+        {texts("device_category", "operating_system", "browser", "country", "region")},
+        {texts("platform", "stream_id")},
+        transaction_id,
+        {texts("currency")},
+        {", ".join(AMOUNTS)},
+        {_items_sql()} as items,
+        {", ".join(SIGNALS)}"""

@@ -1,0 +1,237 @@
+"""Which events may be kept: one narrow pass over a raw partition, one decision per row.
+
+Precedence: what cannot be judged is quarantined; what has no identifier is cookieless; what lacks
+consent is dropped, its content never read; of what remains, exact copies are left out. What stays
+out: writing the rows.
+
+Tables made here, all temporary: ``guard_people`` and ``guard_logins`` (raw identifier and
+pseudonym), ``guard_decided`` (one row per raw row), ``guard_log`` (these people's consent log).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from mkt_assets.lake import sql_text
+from mkt_assets.privacy.policy import (
+    DENIED,
+    GRANTED,
+    SIGNALS,
+    UNSET,
+    Policy,
+    combined_sql,
+    privacy_info_sql,
+)
+from mkt_assets.privacy.pseudonyms import Key, make_pseudonyms
+from mkt_assets.privacy.quiet import quietly
+
+TABLES: Final = ("guard_decided", "guard_log", "guard_people", "guard_logins", "guard_kept_keys")
+
+#: GA4 processes what arrives up to 72 hours late, and a property's day is up to 14 hours off UTC
+DAYS_AROUND: Final = 3
+#: GA4's own limit for the name of an event
+LONGEST_NAME: Final = 40
+#: what DECIMAL(18, 4) holds
+MONEY_LIMIT: Final = 1e14
+
+KEPT, DROPPED, COOKIELESS, DUPLICATE, QUARANTINED = (
+    "kept",
+    "dropped",
+    "cookieless",
+    "duplicates",
+    "quarantined",
+)
+_FATE = f"enum('{KEPT}', '{DROPPED}', '{COOKIELESS}', '{DUPLICATE}', '{QUARANTINED}')"
+_SIGNAL = f"enum('{GRANTED}', '{DENIED}', '{UNSET}')"
+# names in which nothing can be redacted; all others count as alike, so that events that differ in
+# what was redacted are numbered and keep different keys
+_PLAIN_NAME = (
+    "case when regexp_full_match(said.event_name, '[a-z_]{1,31}') then said.event_name end"
+)
+_NO_ID = (
+    "(user_pseudo_id is null or trim(user_pseudo_id) = '' "
+    "or lower(privacy_info.uses_transient_token) = 'yes')"
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the decision depends on."""
+
+    landing: Path
+    consent: Path | None
+    day: date
+    key: Key
+    policy: Policy
+    is_upstream: bool
+    sources: Sequence[str]
+
+    @property
+    def raw(self) -> str:
+        """The raw rows with ``row_id``; one landed file, or all Parquet files of a folder."""
+        return (
+            "(select *, (cast(file_index as bigint) << 40) + file_row_number as row_id "
+            f"from {parquet(self.landing)})"
+        )
+
+
+def parquet(path: Path) -> str:
+    """A Parquet file, or all of a folder, as a FROM item."""
+    pattern = path / "*.parquet" if path.is_dir() else path
+    return f"read_parquet('{sql_text(pattern)}', hive_partitioning = false)"
+
+
+def decide(con: duckdb.DuckDBPyConnection, question: Question) -> None:
+    """Make ``guard_decided``: row_id, source, person, fate, reason, four signals, ordinal."""
+    raw = parquet(question.landing)
+    for table, column in (("guard_people", "user_pseudo_id"), ("guard_logins", "user_id")):
+        people = f"select {column} as raw from {raw}"
+        make_pseudonyms(con, identifiers=people, key=question.key, table=table)
+    quietly(con, _log_sql(question.consent))
+    quietly(con, _decisions_sql(question))
+    _mark_copies(con, question)
+
+
+def _log_sql(consent: Path | None) -> str:
+    """The consent log of the people seen; there may be none."""
+    source = (
+        f"select person.id as person, epoch_us(changed_at) as changed_us, {', '.join(SIGNALS)} "
+        f"from {parquet(consent)} join (select distinct id, pseudonym from guard_people) as person "
+        "on person.pseudonym = user_key"
+        if consent
+        else "select 0::bigint as person, 0::bigint as changed_us, "
+        + ", ".join(f"null::varchar as {signal}" for signal in SIGNALS)
+        + " where false"
+    )
+    return f"create or replace temp table guard_log as {source}"
+
+
+def _quarantine_sql(day: date) -> str:
+    low = f"epoch_us(timestamp '{day}') - {DAYS_AROUND} * 86400000000"
+    high = f"epoch_us(timestamp '{day}') + {DAYS_AROUND + 1} * 86400000000"
+    money = " or ".join(
+        f"not (abs(coalesce(ecommerce.{amount}, 0)) < {MONEY_LIMIT})"
+        for amount in ("purchase_revenue", "refund_value", "shipping_value", "tax_value")
+    )
+    return f"""
+        case
+            when event_timestamp is null then 'no_timestamp'
+            when event_timestamp < {low} or event_timestamp >= {high} then 'impossible_timestamp'
+            when event_name is null or trim(event_name) = '' then 'no_event_name'
+            when length(event_name) > {LONGEST_NAME} then 'long_event_name'
+            when said_analytics is null or said_ads is null then 'unknown_consent_word'
+            when {money} then 'impossible_amount'
+        end"""
+
+
+def _decisions_sql(question: Question) -> str:
+    sources = ", ".join(f"'{sql_text(source)}'" for source in question.sources)
+    analytics = combined_sql("said_analytics", "log.analytics_storage")
+    if question.is_upstream:
+        analytics = f"replace({analytics}, '{UNSET}', '{GRANTED}')"
+    return f"""
+        create or replace temp table guard_decided as
+        with said as (
+            select
+                *,
+                {privacy_info_sql("privacy_info.analytics_storage")} as said_analytics,
+                {privacy_info_sql("privacy_info.ads_storage")} as said_ads
+            from {question.raw}
+        ),
+
+        narrow as (
+            select
+                said.row_id,
+                list_position([{sources}], said.source_file)::integer as source,
+                case when not {_NO_ID} then person.id end as person,
+                said.event_timestamp,
+                hash({_PLAIN_NAME}, said.event_bundle_sequence_id) as likeness,
+                said.said_analytics,
+                said.said_ads,
+                {_quarantine_sql(question.day)} as fault
+            from said left join guard_people as person on person.raw = said.user_pseudo_id
+        ),
+
+        signalled as (
+            select
+                narrow.*,
+                {analytics} as analytics_storage,
+                {combined_sql("said_ads", "log.ad_storage")} as ad_storage,
+                coalesce(log.ad_user_data, '{UNSET}') as ad_user_data,
+                coalesce(log.ad_personalization, '{UNSET}') as ad_personalization
+            from narrow asof left join guard_log as log
+                on narrow.person = log.person and narrow.event_timestamp >= log.changed_us
+        ),
+
+        refused as (select *, {question.policy.refusal_sql()} as refusal from signalled)
+
+        select
+            row_id,
+            source,
+            person,
+            event_timestamp,
+            likeness,
+            (case
+                when fault is not null then '{QUARANTINED}'
+                when person is null then '{COOKIELESS}'
+                when refusal is not null then '{DROPPED}'
+                else '{KEPT}'
+            end)::{_FATE} as fate,
+            coalesce(fault, case when person is not null then refusal end) as reason,
+            {", ".join(f"{signal}::{_SIGNAL} as {signal}" for signal in SIGNALS)},
+            1::integer as ordinal
+        from refused"""
+
+
+def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
+    """Leave out exact copies; number events that differ in nothing but their parameters.
+
+    Of copies whose ad consent differs the strictest stays, then the first one.
+    """
+    quietly(
+        con,
+        f"""
+        create or replace temp table guard_kept_keys as
+        select row_id from guard_decided where fate = '{KEPT}'
+        qualify count(*) over (partition by person, event_timestamp, likeness) > 1
+        """,
+    )
+    if not quietly(con, "select 1 from guard_kept_keys limit 1"):
+        return
+    quietly(
+        con,
+        f"""
+        create or replace temp table guard_copies as
+        select
+            decided.row_id,
+            dense_rank() over (
+                partition by decided.person, decided.event_timestamp, decided.likeness
+                order by raw.event_name, raw.event_bundle_sequence_id, raw.event_params, raw.items
+            ) as ordinal,
+            row_number() over (
+                partition by decided.person, decided.event_timestamp, raw.event_name,
+                    raw.event_bundle_sequence_id, raw.event_params, raw.items
+                order by decided.ad_storage <> '{DENIED}', decided.ad_storage = '{GRANTED}',
+                    decided.row_id
+            ) > 1 as is_copy
+        from {question.raw} as raw
+        join guard_kept_keys using (row_id)
+        join guard_decided as decided using (row_id)
+        """,
+    )
+    quietly(
+        con,
+        f"""
+        update guard_decided
+        set ordinal = copies.ordinal,
+            fate = case when copies.is_copy then '{DUPLICATE}' else fate end
+        from guard_copies as copies where copies.row_id = guard_decided.row_id
+        """,
+    )
+    quietly(con, "drop table guard_copies")

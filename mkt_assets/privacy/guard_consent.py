@@ -1,0 +1,142 @@
+"""The guard of the consent log: subjects become keyed pseudonyms, words become signals.
+
+Built to fail closed: a word that is not understood counts as denied, and where one person has two
+entries of the same moment a denial wins. Limit: an entry without a usable time cannot be placed in
+the log; it is set aside and counted, whatever it says.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from mkt_assets.errors import MktError
+from mkt_assets.lake import sql_text
+from mkt_assets.privacy.event_decisions import parquet
+from mkt_assets.privacy.fates import Fates
+from mkt_assets.privacy.policy import DENIED, GRANTED, SIGNALS
+from mkt_assets.privacy.pseudonyms import Key, make_pseudonyms
+from mkt_assets.privacy.quiet import quietly
+
+#: there was no consent to ask for on the web before; earlier times are clocks that were never set
+_EARLIEST: Final = "2000-01-01"
+#: how far ahead of ours the clock of a consent platform may be
+_CLOCK_SKEW: Final = timedelta(days=1)
+
+
+def guard_consent(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    raw: Path,
+    out: Path,
+    key: Key,
+    processed_at: datetime | None = None,
+) -> Fates:
+    """Guard the whole consent log; equal input gives equal bytes.
+
+    Args:
+        con: a connection to reuse; its temporary tables ``guard_*`` are replaced and dropped.
+        raw: Parquet with ``subject_id``, ``changed_at`` and the four signals; a NULL signal is one
+            that the entry says nothing about and stays NULL.
+        out: where the guarded log goes, one row per person and moment.
+        key: the active pseudonym key, the same as for the events.
+        processed_at: where given, entries later than this by more than a day are set aside.
+
+    Returns:
+        the fates of the entries; ``notes`` counts words that were not understood, by signal.
+
+    Raises:
+        MktError: a query failed; never with a value in it.
+    """
+    if processed_at is not None and processed_at.tzinfo is None:
+        raise MktError("processed_at has no time zone: give an aware datetime")
+    try:
+        make_pseudonyms(
+            con,
+            identifiers=f"select subject_id::varchar as raw from {parquet(raw)}",
+            key=key,
+            table="guard_subjects",
+        )
+        latest = processed_at + _CLOCK_SKEW if processed_at else None
+        quietly(con, _entries_sql(raw), [latest])
+        quietly(
+            con, f"copy ({_log_sql(key)}) to '{sql_text(out)}' (format parquet, compression zstd)"
+        )
+        fates = _fates(con)
+    finally:
+        for table in ("guard_subjects", "guard_entries"):
+            quietly(con, f"drop table if exists {table}")
+    fates.check()
+    return fates
+
+
+def _entries_sql(raw: Path) -> str:
+    words = ", ".join(
+        f"case when trim({signal}) = '' then null else lower(trim({signal})) end as {signal}"
+        for signal in SIGNALS
+    )
+    understood = ", ".join(
+        f"case when {signal} in ('{GRANTED}', '{DENIED}') or {signal} is null then {signal} "
+        f"else '{DENIED}' end as {signal}, "
+        f"coalesce({signal} not in ('{GRANTED}', '{DENIED}'), false) as odd_{signal}"
+        for signal in SIGNALS
+    )
+    return f"""
+        create or replace temp table guard_entries as
+        select
+            subjects.pseudonym as user_key,
+            entries.changed_at,
+            {understood},
+            case
+                when subjects.pseudonym is null then 'no_subject'
+                when entries.changed_at is null then 'no_time'
+                when entries.changed_at < timestamptz '{_EARLIEST} 00:00:00+00'
+                    or not isfinite(entries.changed_at)
+                    or entries.changed_at > ?::timestamptz then 'impossible_time'
+            end as fault
+        from (select subject_id::varchar as subject_id, changed_at, {words} from {parquet(raw)})
+            as entries
+        left join guard_subjects as subjects on subjects.raw = entries.subject_id"""
+
+
+def _log_sql(key: Key) -> str:
+    signals = ", ".join(
+        f"case when bool_or({signal} = '{DENIED}') then '{DENIED}' "
+        f"when bool_or({signal} = '{GRANTED}') then '{GRANTED}' end as {signal}"
+        for signal in ("ad_storage", "analytics_storage", "ad_user_data", "ad_personalization")
+    )
+    return f"""
+        select user_key, changed_at, {signals}, '{key.id}' as key_id
+        from guard_entries where fault is null
+        group by user_key, changed_at order by user_key, changed_at"""
+
+
+def _fates(con: duckdb.DuckDBPyConnection) -> Fates:
+    faults = quietly(con, "select fault, count(*) from guard_entries group by fault")
+    ((distinct,),) = quietly(
+        con,
+        "select count(*) from (select distinct user_key, changed_at from guard_entries "
+        "where fault is null)",
+    )
+    (odd,) = quietly(
+        con,
+        "select "
+        + ", ".join(f"count(*) filter (odd_{signal})" for signal in SIGNALS)
+        + " from guard_entries where fault is null",
+    )
+    quarantined = {fault: n for fault, n in sorted(faults, key=str) if fault is not None}
+    rows_in = sum(n for _, n in faults)
+    return Fates(
+        rows_in=rows_in,
+        kept=distinct,
+        duplicates=rows_in - sum(quarantined.values()) - distinct,
+        quarantined=quarantined,
+        notes={
+            f"{signal} not understood, so denied": n
+            for signal, n in zip(SIGNALS, odd, strict=True)
+            if n
+        },
+    )

@@ -1,0 +1,269 @@
+"""One partition of each table through its guard: manifest in, guarded rows and ledger lines out.
+
+What stays out: the rules themselves (guard_*), and Dagster.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mkt_assets.errors import MktError
+from mkt_assets.ingest.sources import (
+    ADS,
+    CONSENT,
+    EVENTS,
+    EXPERIMENTS,
+    Landed,
+    raw_whole,
+    read_manifest,
+)
+from mkt_assets.lake import Lake, replacing, sql_text
+from mkt_assets.privacy.fates import Fates
+from mkt_assets.privacy.guard_ads import guard_ads
+from mkt_assets.privacy.guard_consent import guard_consent
+from mkt_assets.privacy.guard_events import guard_events
+from mkt_assets.privacy.lineage import LedgerEntry, ledger_rows, lineage_id
+from mkt_assets.privacy.policy import POLICY_V1, UPSTREAM, Policy
+from mkt_assets.privacy.pseudonyms import Key
+from mkt_assets.settings import Settings
+
+COOKIELESS = "cookieless_daily"
+LEDGER = "lineage_ledger"
+
+#: what differs between two runs that did the same
+_OF_THE_RUN = frozenset({"run_id", "processed_at"})
+
+_EXPERIMENTS = """
+    select
+        test::varchar as test, day::date as day, arm::varchar as arm,
+        expected_share::double as expected_share, users::bigint as users,
+        conversions::bigint as conversions, revenue::double as revenue,
+        revenue_sq::double as revenue_sq
+    from read_parquet({file}) order by test, day, arm
+"""
+
+
+def consent_basis(settings: Settings) -> str:
+    """On what word events are kept, as the ledger records it."""
+    if settings.consent_upstream:
+        return f"{UPSTREAM} {settings.consent_upstream}"
+    return "privacy_info+consent_log" if settings.has_consent_log else "privacy_info"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What every partition of a run is guarded with."""
+
+    lake: Lake
+    settings: Settings
+    run_id: str
+    key: Key | None = None
+    policy: Policy = POLICY_V1
+
+    def events(self, con: duckdb.DuckDBPyConnection, day: date) -> Fates:
+        """Guard one day of events.
+
+        Raises:
+            MktError: the source says nothing about consent and nobody vouches for it.
+        """
+        landing, key = self.lake.landed(EVENTS, day), self._key()
+        basis = consent_basis(self.settings)
+        if basis == "privacy_info":
+            _refuse_silence(con, landing, day)
+        consent = self.lake.whole(CONSENT) if self.settings.has_consent_log else None
+        book = self._book(EVENTS, read_manifest(landing), day, key.id)
+
+        def write(lineage_of: Mapping[str, str], processed_at: datetime) -> Fates:
+            with (
+                replacing(self.lake.partition(EVENTS, day)) as out,
+                replacing(self.lake.partition(COOKIELESS, day)) as cookieless_out,
+                replacing(self.lake.quarantined("guard_events", day), mode=0o600) as aside,
+            ):
+                return guard_events(
+                    con,
+                    landing=landing,
+                    consent=consent,
+                    day=day,
+                    out=out,
+                    cookieless_out=cookieless_out,
+                    quarantine_out=aside,
+                    key=key,
+                    policy=self.policy,
+                    consent_basis=basis,
+                    lineage_of=lineage_of,
+                    processed_at=processed_at,
+                )
+
+        return book.enter(write, basis)
+
+    def ads(self, day: date) -> Fates:
+        """Guard one day of ad performance: no identifiers, but names may hold personal data."""
+        landing = self.lake.landed(ADS, day)
+        book = self._book(ADS, read_manifest(landing), day, None)
+
+        def write(lineage_of: Mapping[str, str], processed_at: datetime) -> Fates:
+            frame = pd.read_parquet(landing)
+            table, redactions = guard_ads(
+                frame, day=day, lineage_of=lineage_of.__getitem__, processed_at=processed_at
+            )
+            with replacing(self.lake.partition(ADS, day)) as out:
+                pq.write_table(table, out, compression="zstd")
+            by_source = frame["source_file"].value_counts()
+            return Fates(
+                rows_in=len(frame),
+                kept=table.num_rows,
+                redactions=redactions,
+                per_source={
+                    source: Fates(rows_in=int(n), kept=int(n)) for source, n in by_source.items()
+                },
+            )
+
+        return book.enter(write, "aggregated, no consent needed")
+
+    def consent(self, con: duckdb.DuckDBPyConnection) -> Fates:
+        """Guard the whole consent log."""
+        raw, key = raw_whole(self.lake, CONSENT), self._key()
+        book = self._book(CONSENT, read_manifest(raw), None, key.id)
+
+        def write(_: Mapping[str, str], processed_at: datetime) -> Fates:
+            with replacing(self.lake.whole(CONSENT)) as out:
+                return guard_consent(con, raw=raw, out=out, key=key, processed_at=processed_at)
+
+        return book.enter(write, "the consent log itself")
+
+    def experiments(self, con: duckdb.DuckDBPyConnection) -> Fates:
+        """Type the daily counts of A/B tests; they hold no personal data."""
+        raw = raw_whole(self.lake, EXPERIMENTS)
+        book = self._book(EXPERIMENTS, read_manifest(raw), None, None)
+
+        def write(_: Mapping[str, str], __: datetime) -> Fates:
+            query = _EXPERIMENTS.format(file=f"'{sql_text(raw)}'")
+            with replacing(self.lake.whole(EXPERIMENTS)) as out:
+                con.execute(f"copy ({query}) to '{sql_text(out)}' (format parquet)")
+            rows = pq.read_metadata(raw).num_rows
+            return Fates(rows_in=rows, kept=rows)
+
+        return book.enter(write, "aggregated, no consent needed")
+
+    def _key(self) -> Key:
+        if self.key is None:
+            raise MktError("there is no pseudonym key: set MKT_PII_KEYS")
+        return self.key
+
+    def _book(
+        self, table: str, landed: Sequence[Landed], day: date | None, key_id: str | None
+    ) -> _Book:
+        path = self.lake.whole(LEDGER).with_name("whole") / f"{table}.parquet"
+        if day is not None:
+            path = self.lake.partition(LEDGER, day, table)
+        return _Book(self, table, landed, day, key_id, path)
+
+
+@dataclass(frozen=True)
+class _Book:
+    """The ledger lines of one partition of one table."""
+
+    guard: Guard
+    table: str
+    landed: Sequence[Landed]
+    day: date | None
+    key_id: str | None
+    path: Path
+
+    def enter(self, write: Callable[[Mapping[str, str], datetime], Fates], basis: str) -> Fates:
+        """Guard the partition and replace its lines.
+
+        The same result keeps its first ``processed_at`` and run: running again changes no byte.
+        """
+        lineage_of = {
+            item.source.uri: lineage_id(
+                item.source.sha256, self.day, self.guard.policy.version, self.key_id
+            )
+            for item in self.landed
+        }
+        before = pq.read_table(self.path).to_pylist() if self.path.is_file() else []
+        now = datetime.now(UTC)
+        first = min((line["processed_at"] for line in before), default=now)
+        fates = write(lineage_of, first)
+        lines = self._lines(lineage_of, fates, basis, first)
+        if _without_run(lines.to_pylist()) == _without_run(before):
+            return fates
+        if before:
+            fates = write(lineage_of, now)
+            lines = self._lines(lineage_of, fates, basis, now)
+        with replacing(self.path) as writing:
+            pq.write_table(lines, writing, compression="zstd")
+        return fates
+
+    def _lines(
+        self, lineage_of: Mapping[str, str], fates: Fates, basis: str, processed_at: datetime
+    ) -> pa.Table:
+        """One line a source object: its own rows, with those that ingest had already set aside."""
+        entries = [
+            LedgerEntry(
+                lineage_of[item.source.uri],
+                self.table,
+                self.day,
+                item.source.uri,
+                item.source.bytes,
+                item.source.sha256,
+                _with_ingest(_share(fates, item, alone=len(self.landed) == 1), item),
+            )
+            for item in self.landed
+        ]
+        return ledger_rows(
+            entries,
+            policy_version=self.guard.policy.version,
+            consent_basis=basis,
+            key_id=self.key_id,
+            code_version=version("mkt-assets"),
+            run_id=self.guard.run_id,
+            processed_at=processed_at,
+        )
+
+
+def _with_ingest(fates: Fates, item: Landed) -> Fates:
+    """The guard's fates and those of the rows that ingest had already set aside or folded."""
+    return Fates(
+        rows_in=item.rows_in,
+        kept=fates.kept + item.folded,
+        dropped=fates.dropped,
+        cookieless=fates.cookieless,
+        duplicates=fates.duplicates + item.duplicates,
+        quarantined=dict(Counter(fates.quarantined) + Counter(item.quarantined)),
+    )
+
+
+def _share(fates: Fates, item: Landed, *, alone: bool) -> Fates:
+    """What became of one source object's rows; the guard need not tell sources apart if one."""
+    if item.source.uri in fates.per_source:
+        return fates.per_source[item.source.uri]
+    return fates if alone else Fates(rows_in=0, kept=0)
+
+
+def _without_run(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in line.items() if k not in _OF_THE_RUN} for line in lines]
+
+
+def _refuse_silence(con: duckdb.DuckDBPyConnection, landing: Path, day: date) -> None:
+    rows, told = con.execute(
+        "select count(*), count(privacy_info.analytics_storage) from read_parquet(?)",
+        [str(landing)],
+    ).fetchone() or (0, 0)
+    if rows and not told:
+        raise MktError(
+            f"the events of {day} carry no consent information (privacy_info) and there is no "
+            "consent log. Set MKT_CONSENT_URI to the log, or MKT_CONSENT_UPSTREAM to a statement of "
+            "who collected consent and how; the ledger records the statement."
+        )

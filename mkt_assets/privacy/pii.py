@@ -1,0 +1,125 @@
+r"""Personal data in text: the patterns, as SQL for many rows and as Python for few.
+
+The same patterns run under RE2 (DuckDB) and under Python's ``re`` in ASCII mode: no look-around,
+and ``\s`` and ``\b`` mean ASCII.
+
+Limits, stated honestly: a pattern finds what has a form. It does not find the name of a person, a
+street, or an address spelled "jane at example dot com"; an identifier with no form of its own is
+found only in the rows of the person it belongs to (see ``guard_events``). It errs on the
+side of redacting: a 13-digit article number in a page title goes too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+REDACTED: Final = "[redacted]"
+
+# what may separate groups of digits: also non-breaking, and percent-encoded in addresses
+_GAP = "(?:[ +.\\-\u00a0\u2009\u2011\u202f]|%20)"
+_WIDE_GAP = "(?:[ ().\\-/\u00a0\u2009\u2011\u202f]|%20|%2[89])"
+_AT = "(?:[@\uff20\ufe6b]|%(?:25)*40|&#64;)"
+_WORD = "[^\\s\\x00-\\x1f@\uff20\ufe6b<>()\\[\\]{},;:\"'|/\\\\?&=#!*]"
+_LETTER = "[A-Za-z\u00a1-\U0010ffff]"
+_COLON = "(?::|%3[Aa])"
+_HEX = "[0-9A-Fa-f]"
+
+_EMAIL = rf"{_WORD}+{_AT}{_WORD}+(?:\.|%2[Ee]){_LETTER}{{2,}}"
+_ASSIGNED = r"\b(?:gclid|gbraid|wbraid|dclid|gclsrc|srsltid|msclkid|fbclid|ttclid|_ga)=[^\s&#]+"
+_JWT = r"\beyJ[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]+)*"
+#: how the ids of paid Google clicks begin
+_CLICK_ID = r"\b(?:CjwK|Cj0K|EAIaIQ)[A-Za-z0-9_\-]{12,}"
+_UUID = rf"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
+_IBAN = (
+    r"\b[A-Za-z]{2}[0-9]{2}(?:[A-Za-z0-9]{0,6}[0-9]{8}[A-Za-z0-9]*"
+    rf"|(?:{_GAP}[A-Z0-9]{{4}}){{2,7}}(?:{_GAP}[A-Z0-9]{{1,3}})?)"
+)
+_IPV6 = (
+    rf"{_HEX}{{1,4}}(?:{_COLON}{_HEX}{{1,4}}){{7}}"
+    # shortened: the first group has a digit in every range that is handed out, "Cafe::Bar" has none
+    rf"|{_HEX}{{0,3}}[0-9]{_HEX}{{0,3}}{_COLON}(?:{_HEX}{{1,4}}{_COLON}){{0,5}}"
+    rf"{_COLON}{_HEX}{{1,4}}(?:{_COLON}{_HEX}{{1,4}}){{0,5}}"
+)
+_IPV4 = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
+#: GA's own visitor id: random number, dot, first visit in seconds
+_CLIENT_ID = r"[0-9]{5,}\.[0-9]{9,}"
+# + or 00, then 9 to 15 digits: fewer would take "+20210201" in campaign names
+_PHONE_ABROAD = rf"(?:\+|%2[Bb]|\b00){_WIDE_GAP}?[1-9](?:{_WIDE_GAP}{{0,3}}[0-9]){{8,14}}"
+_PHONE_GROUPED = (
+    rf"\([0-9]{{3}}\){_WIDE_GAP}?[0-9]{{3}}{_GAP}[0-9]{{4}}"
+    rf"|[0-9]{{3}}{_GAP}[0-9]{{3}}{_GAP}[0-9]{{4}}"
+    rf"|(?:\b|_|\()0[0-9]{{2,4}}{_WIDE_GAP}{{1,3}}[0-9]{{3,4}}{_GAP}?[0-9]{{3,5}}"
+)
+_PHONE_PLAIN = r"\b0[1-9][0-9]{8,10}"
+_CARD_GROUPED = (
+    rf"[0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}[0-9]{{1,7}}"
+    rf"|3[47][0-9]{{2}}{_GAP}[0-9]{{6}}{_GAP}[0-9]{{5}}"
+)
+#: the prefixes of payment cards, so that order numbers that begin with a date stay
+_CARD_PLAIN = r"(?:[3-6][0-9]|2[2-7])[0-9]{13,17}"
+_LONG_NUMBER = r"[0-9]{13,}"
+#: 32 and not fewer: German compounds and camel-cased campaign names reach 31
+_LONG_RUN = r"[A-Za-z0-9]{32,}"
+
+#: kind -> pattern for text that people read: addresses of pages, titles, names of campaigns
+PROSE_PATTERNS: Final = {
+    "email": _EMAIL,
+    "click_id": f"{_ASSIGNED}|{_CLICK_ID}",
+    "token": f"{_JWT}|{_UUID}|{_LONG_RUN}",
+    "iban": _IBAN,
+    "ip": f"{_IPV6}|{_IPV4}",
+    "client_id": _CLIENT_ID,
+    "phone": f"{_PHONE_ABROAD}|{_PHONE_GROUPED}|{_PHONE_PLAIN}",
+    "card": f"{_CARD_GROUPED}|{_LONG_NUMBER}",
+}
+
+#: kind -> pattern for codes of goods and orders, where 13 digits are an article number (GTIN),
+#: a leading 0 is no phone, and a UUID names a thing
+CODE_PATTERNS: Final = {
+    **PROSE_PATTERNS,
+    "token": f"{_JWT}|{_LONG_RUN}",
+    "phone": f"{_PHONE_ABROAD}|{_PHONE_GROUPED}",
+    "card": f"{_CARD_GROUPED}|{_CARD_PLAIN}",
+}
+
+
+def _either(patterns: dict[str, str]) -> str:
+    return "|".join(f"(?:{pattern})" for pattern in patterns.values())
+
+
+PROSE: Final = _either(PROSE_PATTERNS)
+CODE: Final = _either(CODE_PATTERNS)
+
+_COMPILED: Final = {pattern: re.compile(pattern, re.ASCII) for pattern in (PROSE, CODE)}
+_KINDS: Final = {kind: re.compile(pattern, re.ASCII) for kind, pattern in PROSE_PATTERNS.items()}
+
+
+def redact(text: str, pattern: str = PROSE) -> str:
+    """``text`` with every find of ``PROSE`` (or ``CODE``) replaced by ``[redacted]``."""
+    return _COMPILED[pattern].sub(REDACTED, text)
+
+
+def redact_emails(text: str) -> str:
+    """``text`` without e-mail addresses only: for file names, whose other parts must resolve."""
+    return _KINDS["email"].sub(REDACTED, text)
+
+
+def findings(text: str) -> list[str]:
+    """The kinds of personal data found in ``text``; never the finds themselves."""
+    return [kind for kind, pattern in _KINDS.items() if pattern.search(text)]
+
+
+def has_personal_sql(expression: str, pattern: str = PROSE) -> str:
+    """Whether a VARCHAR expression holds a find."""
+    return f"regexp_matches({expression}, {literal(pattern)})"
+
+
+def redact_sql(expression: str, pattern: str = PROSE) -> str:
+    """``redact`` over a VARCHAR expression."""
+    return f"regexp_replace({expression}, {literal(pattern)}, '{REDACTED}', 'g')"
+
+
+def literal(pattern: str) -> str:
+    """A pattern as an SQL string."""
+    return "'" + pattern.replace("'", "''") + "'"

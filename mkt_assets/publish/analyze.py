@@ -1,0 +1,169 @@
+"""`mkt analyze`: one campaign file to KPI tables, findings and a report; no warehouse, nothing kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from mkt_assets.audiences.clusters import cluster_campaigns
+from mkt_assets.errors import InputError
+from mkt_assets.ingest.ad_files import AdFile, read_ad_file
+from mkt_assets.ingest.locations import describe
+from mkt_assets.insights import anomalies, trends
+from mkt_assets.insights.insights import compose
+from mkt_assets.lake import replacing
+from mkt_assets.marts.metrics import add_kpis, kpi_frame
+from mkt_assets.privacy.lineage import lineage_id
+from mkt_assets.privacy.policy import POLICY_V1
+
+DateOrder = Literal["ymd", "dmy", "mdy"]
+
+_KEY = ["date", "channel", "campaign"]
+#: as the mart: platforms still correct the newest days
+_LATE_DAYS = 3
+_CLEAN = [*_KEY, "campaign_id", "currency", "impressions", "clicks", "leads", "conversions"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was computed from one file; every table is a frame that was also written as CSV."""
+
+    source: Path
+    out: Path
+    currency: str
+    tables: dict[str, pd.DataFrame]
+    rows_in: int
+    quarantined: dict[str, int]
+    mapping: dict[str, str]
+    date_format: str
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def totals(self) -> dict[str, float | None]:
+        """Sums and KPIs over the whole file."""
+        whole = kpi_frame(self.tables["marketing_kpi"].assign(all="all"), ["all"])
+        row = whole.drop(columns="all").iloc[0]
+        return {name: None if pd.isna(value) else float(value) for name, value in row.items()}
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "success": True,
+            "file": str(self.source),
+            "out": str(self.out),
+            "rows_in": self.rows_in,
+            "rows_kept": len(self.tables["marketing_kpi"]),
+            "quarantined": self.quarantined,
+            "columns": self.mapping,
+            "date_format": self.date_format,
+            "notes": list(self.notes),
+            "totals": self.totals,
+            "tables": {name: len(frame) for name, frame in self.tables.items()},
+        }
+
+    def as_text(self) -> str:
+        """For people."""
+        kpi = self.tables["marketing_kpi"]
+        totals = self.totals
+        facts = [
+            ("Rows", f"{self.rows_in:,} read, {len(kpi):,} kept"),
+            ("Days", f"{kpi['date'].min():%Y-%m-%d} to {kpi['date'].max():%Y-%m-%d}"),
+            ("Spend", self._money(totals["mark_spent"])),
+            ("Revenue", self._money(totals["revenue"])),
+            ("ROAS", "no spend" if totals["roas"] is None else f"{totals['roas']:.2f}"),
+        ]
+        facts += [("Set aside", f"{n:,} rows: {why}") for why, n in self.quarantined.items()]
+        facts += [("Note", note) for note in self.notes]
+        lines = [f"  {label:<10} {words}" for label, words in facts]
+        said = [f"  {i}. {row.headline}" for i, row in enumerate(self._insights(), start=1)]
+        nothing = "  Nothing stands out."
+        return "\n".join(
+            [*lines, "", *(said or [nothing]), "", f"  Report: {self.out}/report.html"]
+        )
+
+    def _money(self, amount: float | None) -> str:
+        return "not given" if amount is None else f"{self.currency} {amount:,.2f}"
+
+    def _insights(self) -> Any:
+        return self.tables["insights"].head(5).itertuples()
+
+
+def analyze_file(
+    source: Path, out: Path, *, currency: str = "USD", date_order: DateOrder | None = None
+) -> Analysis:
+    """Read ``source``, compute every table, and write them with a report into ``out``.
+
+    Raises:
+        InputError: the file was refused, or ``out`` cannot be a folder.
+    """
+    report = read_ad_file(source, currency=currency, date_order=date_order)
+    clean = marketing_clean(report, source)
+    daily = campaign_days(clean)
+    found = anomalies.detect(daily)
+    heading = trends.compute(daily)
+    tables = {
+        "marketing_kpi": add_kpis(clean),
+        "kpi_daily": kpi_frame(clean, ["date"]),
+        "anomalies": found,
+        "trends": heading,
+        "insights": compose(daily, found, heading, currency=currency),
+        "campaign_clusters": cluster_campaigns(daily),
+    }
+    analysis = Analysis(
+        source=source,
+        out=out,
+        currency=currency,
+        tables=tables,
+        rows_in=report.rows_in,
+        quarantined=dict(Counter(report.quarantined["reason"])),
+        mapping=report.mapping,
+        date_format=report.date_format,
+        notes=report.notes,
+    )
+    _write(analysis, report.quarantined)
+    return analysis
+
+
+def marketing_clean(report: AdFile, source: Path) -> pd.DataFrame:
+    """The rows of one file in the columns of the mart of the same name."""
+    rows = report.rows.rename(columns={"spend": "mark_spent"})
+    clean = rows[[*_CLEAN, "mark_spent", "revenue"]].sort_values(_KEY, ignore_index=True)
+    newest = clean["date"].max()
+    content = describe(source).sha256
+    ids = {
+        day: lineage_id(content, day.date(), POLICY_V1.version, None) for day in set(clean["date"])
+    }
+    return clean.assign(
+        is_final=clean["date"] < newest - pd.Timedelta(days=_LATE_DAYS),
+        lineage_id=clean["date"].map(ids),
+    )
+
+
+def campaign_days(clean: pd.DataFrame) -> pd.DataFrame:
+    """One row per date and campaign; a name that two channels use is told apart by its channel."""
+    daily = clean.rename(columns={"mark_spent": "spend"})
+    shared = daily.groupby("campaign")["channel"].transform("nunique") > 1
+    named = daily["campaign"] + " (" + daily["channel"] + ")"
+    return daily.assign(campaign=daily["campaign"].where(~shared, named))
+
+
+def _write(analysis: Analysis, quarantined: pd.DataFrame) -> None:
+    from mkt_assets.publish.report import render
+
+    if analysis.out.exists() and not analysis.out.is_dir():
+        raise InputError("the place for the results is no folder", file=analysis.out)
+    analysis.out.mkdir(parents=True, exist_ok=True)
+    tables = dict(analysis.tables)
+    if len(quarantined):
+        # the raw line may hold personal data; the reason and the row are enough to find it
+        tables["quarantined"] = quarantined.drop(columns=["raw", "value"], errors="ignore")
+    for name, frame in tables.items():
+        with replacing(analysis.out / f"{name}.csv") as writing:
+            frame.to_csv(writing, index=False, date_format="%Y-%m-%d")
+    with replacing(analysis.out / "report.html") as writing:
+        writing.write_text(render(analysis), encoding="utf-8")

@@ -1,0 +1,210 @@
+"""The published file: a complete, versioned, read-only copy of everything, swapped in by one rename.
+
+Readers open ``serving/mkt_bi.duckdb``, a symlink. A version is written whole beside it in a storage
+format that older clients read, checkpointed and detached so that no WAL is left, and only then linked.
+What stays out: deciding whether it may be published (that is `checks.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from mkt_assets.contracts import Table
+from mkt_assets.errors import MktError
+from mkt_assets.lake import Lake, sql_text, sync
+
+LINK = "mkt_bi.duckdb"
+#: DuckDB 2.0's own format opens in no 1.x client, and most BI tools embed one
+STORAGE_VERSION = "v1.2.0"
+#: a reader that opened the version before last still finds its Parquet twins
+KEPT_VERSIONS = 3
+
+_PUBLICATION = """
+    create table snap.marts.publication as
+    select
+        $run_id::varchar as run_id,
+        $published_at::timestamptz as published_at,
+        $build_id::varchar as build_id,
+        $lineage_ids::varchar[] as lineage_ids,
+        $row_counts::map(varchar, bigint) as row_counts,
+        $absent::map(varchar, varchar) as absent
+"""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What is said about one published version."""
+
+    run_id: str
+    published_at: datetime
+    build_id: str
+    absent: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published version: its file and the rows of each table."""
+
+    path: Path
+    rows: dict[str, int]
+
+
+def publish(
+    lake: Lake, marts: Sequence[str], models: Sequence[Table], publication: Publication
+) -> Published:
+    """Write the next version and swap it in; on any failure the last good one stays.
+
+    Raises:
+        MktError: a model was computed from another build of the marts, or is missing.
+        duckdb.Error: the version could not be written, on a full disk for instance.
+    """
+    refuse_mixed_builds(lake, models, publication.build_id)
+    lake.serving.mkdir(parents=True, exist_ok=True)
+    version = f"v-{time.time_ns()}"
+    writing = lake.serving / f".writing-{version}.duckdb"
+    twins = lake.serving / "parquet" / f".writing-{version}"
+    final = lake.serving / f"{version}.duckdb"
+    try:
+        rows = _write(lake, writing, twins, marts, models, publication)
+        writing.chmod(0o444)
+        sync(writing)
+        os.replace(twins, twins.with_name(version))
+        os.replace(writing, final)
+        _link(lake.serving / LINK, final)
+    finally:
+        for leftover in lake.serving.glob(f".writing-{version}*"):
+            leftover.unlink()
+        shutil.rmtree(twins, ignore_errors=True)
+    prune(lake)
+    return Published(final, rows)
+
+
+def refuse_mixed_builds(lake: Lake, models: Sequence[Table], build_id: str) -> None:
+    """Raise when a model was not computed from the marts that would be published beside it."""
+    missing = [m.path for m in models if not lake.model(m.path).is_file()]
+    if missing:
+        raise MktError(
+            f"not yet materialized: {', '.join(missing)}. Materialize them, then publish."
+        )
+    stale = [m.path for m in models if lake.build_of(m.path) != build_id]
+    if stale:
+        raise MktError(
+            f"{', '.join(stale)} were computed from other marts than build {build_id}. "
+            "Materialize them again, then publish: figures of two builds are never mixed."
+        )
+
+
+def _write(
+    lake: Lake,
+    writing: Path,
+    twins: Path,
+    marts: Sequence[str],
+    models: Sequence[Table],
+    publication: Publication,
+) -> dict[str, int]:
+    twins.mkdir(parents=True)
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        con.execute(f"attach {_text(writing)} as snap (storage_version {_text(STORAGE_VERSION)})")
+        con.execute(f"attach {_text(lake.warehouse)} as built (read_only)")
+        con.execute("create schema snap.marts")
+        con.execute("begin")
+        for mart in marts:
+            con.execute(f"create table snap.marts.{mart} as from built.marts.{mart}")
+            _copy_comments(con, mart)
+        for model in models:
+            place = _text(lake.model(model.path))
+            con.execute(f"create table snap.marts.{model.name} as from read_parquet({place})")
+            _comment(con, model)
+        rows = {name: _count(con, name) for name in [*marts, *(m.name for m in models)]}
+        _describe(con, publication, rows)
+        con.execute("commit")
+        for name in [*rows, "publication"]:
+            out = twins / f"{name}.parquet"
+            con.execute(
+                f"copy snap.marts.{name} to {_text(out)} (format parquet, compression zstd)"
+            )
+            sync(out)
+        sync(twins)
+        con.execute("checkpoint snap")
+        con.execute("detach snap")
+    return rows
+
+
+def _describe(
+    con: duckdb.DuckDBPyConnection, publication: Publication, rows: Mapping[str, int]
+) -> None:
+    lineage: list[str] = []
+    if "lineage_ledger" in rows:
+        found = con.execute("select distinct lineage_id from snap.marts.lineage_ledger order by 1")
+        lineage = [row[0] for row in found.fetchall()]
+    con.execute(
+        _PUBLICATION,
+        {
+            "run_id": publication.run_id,
+            "published_at": publication.published_at,
+            "build_id": publication.build_id,
+            "lineage_ids": lineage,
+            "row_counts": {"key": list(rows), "value": list(rows.values())},
+            "absent": {
+                "key": list(publication.absent),
+                "value": list(publication.absent.values()),
+            },
+        },
+    )
+
+
+def _copy_comments(con: duckdb.DuckDBPyConnection, mart: str) -> None:
+    told = con.execute(
+        "select column_name, comment from duckdb_columns() where database_name = 'built' "
+        "and schema_name = 'marts' and table_name = ? and comment is not null",
+        [mart],
+    ).fetchall()
+    for column, comment in told:
+        con.execute(f'comment on column snap.marts.{mart}."{column}" is {_text(comment)}')
+
+
+def _comment(con: duckdb.DuckDBPyConnection, model: Table) -> None:
+    con.execute(f"comment on table snap.marts.{model.name} is {_text(model.description)}")
+    for column in model.columns:
+        words = f"{column.description} [{column.unit}]" if column.unit else column.description
+        con.execute(f'comment on column snap.marts.{model.name}."{column.name}" is {_text(words)}')
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    found = con.execute(f"select count(*) from snap.marts.{table}").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _text(value: object) -> str:
+    return f"'{sql_text(value)}'"
+
+
+def _link(link: Path, target: Path) -> None:
+    swap = link.with_name(f".writing-{link.name}")
+    swap.unlink(missing_ok=True)
+    swap.symlink_to(target.name)
+    os.replace(swap, link)
+    sync(link.parent)
+
+
+def prune(lake: Lake) -> None:
+    """Remove all but the last versions; the linked one is never removed."""
+    linked = (lake.serving / LINK).resolve()
+    versions = sorted(lake.serving.glob("v-*.duckdb"))
+    for old in versions[:-KEPT_VERSIONS]:
+        if old != linked:
+            old.unlink()
+            shutil.rmtree(lake.serving / "parquet" / old.stem, ignore_errors=True)
+    kept = {p.stem for p in lake.serving.glob("v-*.duckdb")}
+    for twin in (lake.serving / "parquet").glob("v-*"):
+        if twin.name not in kept:
+            shutil.rmtree(twin)

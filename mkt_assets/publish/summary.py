@@ -1,0 +1,148 @@
+"""A short summary of the published file, in a marketer's words; it reads nothing but that file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from mkt_assets.lake import Lake
+from mkt_assets.publish.snapshot import LINK
+from mkt_assets.settings import Settings
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What happened in the days that were run, and where to look next; money in ``currency``."""
+
+    first: date
+    last: date
+    currency: str
+    snapshot: str
+    spend: float | None = None
+    revenue: float | None = None
+    roas: float | None = None
+    sessions: int | None = None
+    purchases: int | None = None
+    worst_anomaly: str | None = None
+    budget_shift: str | None = None
+    forecast: str | None = None
+    absent: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {k: str(v) if isinstance(v, date) else v for k, v in asdict(self).items()}
+
+    def as_text(self) -> str:
+        """For people."""
+        money = f"{self.currency} {{:,.0f}}".format
+        facts: list[tuple[str, str]] = [("Days", f"{self.first} to {self.last}")]
+        if self.spend is not None and self.revenue is not None:
+            roas = "no spend" if self.roas is None else f"{self.roas:.2f}"
+            facts += [("Spend", money(self.spend)), ("Revenue", money(self.revenue))]
+            facts += [("ROAS", roas)]
+        if self.sessions is not None:
+            facts.append(("GA4", f"{self.sessions:,} sessions, {self.purchases:,} purchases"))
+        for label, words in (
+            ("Worst anomaly", self.worst_anomaly),
+            ("Budget", self.budget_shift),
+            ("Forecast", self.forecast),
+        ):
+            if words:
+                facts.append((label, words))
+        facts += [("Absent", words) for words in self.absent]
+        lines = [f"  {label:<14} {words}" for label, words in facts]
+        return "\n".join(["", *lines, "", *self._next_steps()])
+
+    def _next_steps(self) -> list[str]:
+        return [
+            f"  BI tools       open {self.snapshot} read-only, schema marts",
+            "  Lineage graph  dg dev, then http://127.0.0.1:3000 (or: make ui)",
+            "  Health         mkt doctor",
+        ]
+
+
+def summarize(settings: Settings, first: date, last: date) -> Summary:
+    """Read the published file for the days ``first`` to ``last``."""
+    snapshot = Lake(settings.data_dir).serving / LINK
+    facts: dict[str, Any] = {}
+    with duckdb.connect(str(snapshot), read_only=True) as con:
+        if settings.has_ads:
+            facts |= _money(con, first, last)
+            facts["worst_anomaly"] = _worst_anomaly(con, first, last, settings.currency)
+            facts["budget_shift"] = _budget_shift(con, settings.currency)
+        if settings.has_ga4:
+            facts |= _visits(con, first, last)
+        facts["forecast"] = _forecast(con, settings.currency)
+    return Summary(
+        first=first,
+        last=last,
+        currency=settings.currency,
+        snapshot=str(snapshot),
+        absent=tuple(settings.absent.values()),
+        **facts,
+    )
+
+
+def _money(con: duckdb.DuckDBPyConnection, first: date, last: date) -> dict[str, Any]:
+    row = con.execute(
+        "select sum(mark_spent)::double, sum(revenue)::double, "
+        "(sum(revenue) / nullif(sum(mark_spent), 0))::double "
+        "from marts.kpi_daily where date between ? and ?",
+        [first, last],
+    ).fetchone()
+    return dict(zip(("spend", "revenue", "roas"), row or (None, None, None), strict=True))
+
+
+def _visits(con: duckdb.DuckDBPyConnection, first: date, last: date) -> dict[str, Any]:
+    sessions = con.execute(
+        "select count(*) from marts.fct_sessions where session_date between ? and ?", [first, last]
+    ).fetchone()
+    purchases = con.execute(
+        "select count(*) from marts.fct_purchases where purchase_date between ? and ?",
+        [first, last],
+    ).fetchone()
+    return {
+        "sessions": sessions[0] if sessions else 0,
+        "purchases": purchases[0] if purchases else 0,
+    }
+
+
+def _worst_anomaly(
+    con: duckdb.DuckDBPyConnection, first: date, last: date, currency: str
+) -> str | None:
+    row = con.execute(
+        'select campaign, type, "start", "end", money_at_risk from marts.anomalies '
+        'where "end" >= ? and "start" <= ? order by money_at_risk desc nulls last, campaign limit 1',
+        [first, last],
+    ).fetchone()
+    if row is None:
+        return "none in these days"
+    campaign, kind, start, end, money = row
+    span = f"on {start}" if start == end else f"from {start} to {end}"
+    risk = "" if money is None else f", {currency} {money:,.0f} at risk"
+    return f"{kind.replace('_', ' ')} of {campaign} {span}{risk}"
+
+
+def _budget_shift(con: duckdb.DuckDBPyConnection, currency: str) -> str | None:
+    rows = con.execute(
+        "select channel, proposed - current from marts.budget_allocation order by 2 desc, 1"
+    ).fetchall()
+    shifted = sum(change for _, change in rows if change > 0)
+    if not rows or shifted < 0.01:  # noqa: PLR2004  one cent
+        return "keep as it is"
+    return (
+        f"move {currency} {shifted:,.0f} a day: most to {rows[0][0]} ({rows[0][1]:+,.0f}), "
+        f"most from {rows[-1][0]} ({rows[-1][1]:+,.0f})"
+    )
+
+
+def _forecast(con: duckdb.DuckDBPyConnection, currency: str) -> str | None:
+    row = con.execute(
+        "select sum(yhat), count(*), max(model) from marts.revenue_forecast where series = 'total'"
+    ).fetchone()
+    if row is None or not row[1]:
+        return None
+    return f"{currency} {row[0]:,.0f} revenue in the next {row[1]} days ({row[2]})"

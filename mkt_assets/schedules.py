@@ -1,0 +1,27 @@
+"""The daily job and when it runs."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from mkt_assets.calendar_days import late_window
+from mkt_assets.partitions import range_tags
+from mkt_assets.settings import settings
+
+daily_marketing = dg.define_asset_job(
+    "daily_marketing",
+    selection=dg.AssetSelection.all(),
+    description="From raw events and spend to the published file and the DSP payload.",
+)
+
+
+@dg.schedule(
+    job=daily_marketing,
+    cron_schedule=settings().refresh_cron,
+    execution_timezone=settings().timezone,
+)
+def daily_refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Yesterday, and the days before it that GA4 may still have rewritten."""
+    moment = context.scheduled_execution_time.astimezone(settings().tz)
+    first, last = late_window(settings(), moment.date() - timedelta(days=1))
+    return dg.RunRequest(run_key=str(last), tags=range_tags(first, last))

@@ -1,0 +1,192 @@
+"""Every setting of the platform, typed and validated once; what stays out: acting on them.
+
+Values come from environment variables with the prefix ``MKT_`` or from a ``.env`` file in the
+current directory. An unknown ``MKT_`` variable is an error, so that a typing mistake is never
+silently the default.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mkt_assets.errors import MktError
+from mkt_assets.marts.project import dbt_project_dir
+from mkt_assets.privacy.pseudonyms import KeyRing
+
+_ENV_FILE = ".env"
+_PREFIX = "MKT_"
+#: set by this platform for its child process dbt, never by a user
+_TOLD_TO_DBT = {"MKT_LAKE_DIR", "MKT_WAREHOUSE_PATH"}
+
+
+def _default_data_dir() -> Path:
+    project = dbt_project_dir()
+    in_checkout = (project.parent / "pyproject.toml").is_file()
+    return (project.parent if in_checkout else Path.cwd()) / "data"
+
+
+class Settings(BaseSettings):
+    """The settings; every field is an environment variable with the prefix ``MKT_``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_file=_ENV_FILE, extra="ignore", frozen=True, validate_default=True
+    )
+
+    source: Literal["sample", "files"] = Field("sample", description="sample data, or your files")
+    ga4_uri: str | None = Field(None, description="GA4 export files; may contain {date} (YYYYMMDD)")
+    ads_uri: str | None = Field(None, description="ad performance files; may contain {date}")
+    consent_uri: str | None = Field(None, description="consent log file; may contain {date}")
+    experiments_uri: str | None = Field(None, description="daily A/B test counts, CSV or Parquet")
+    consent_upstream: str | None = Field(
+        None,
+        min_length=10,
+        description="statement of who collected consent for a source without it",
+    )
+    date_order: Literal["ymd", "dmy", "mdy"] | None = Field(
+        None, description="order of ambiguous dates in ad files"
+    )
+    timezone: str = Field("UTC", description="the property's time zone, an IANA name")
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="the property's currency")
+    start_date: date = Field(date(2025, 1, 1), description="the first daily partition")
+    late_days: int = Field(3, ge=0, le=14, description="days that GA4 still rewrites")
+    data_dir: Path = Field(
+        default_factory=_default_data_dir, description="where everything that a run writes lies"
+    )
+    pii_keys: SecretStr | None = Field(
+        None, description="JSON object of key id to hex secret of 32 bytes or more, first active"
+    )
+    quarantine_limit: float = Field(
+        0.05, ge=0, le=1, description="share of quarantined rows of a day that blocks publishing"
+    )
+    landing_retention_days: int = Field(30, ge=1, description="days that raw drops are kept")
+    sample_seed: int = Field(7, ge=0, description="seed of the sample source")
+    sample_events_per_day: int = Field(2500, ge=100, description="size of the sample source")
+    guardrail: float = Field(
+        0.5, gt=0, le=1, description="largest relative change of a budget line"
+    )
+    daily_budget: float | None = Field(
+        None, gt=0, description="daily budget to allocate; default: what is spent now"
+    )
+    forecast_horizon: int = Field(14, ge=1, le=90, description="days to forecast")
+    refresh_cron: str = Field("0 6 * * *", description="when daily_refresh runs, property time")
+    lock_timeout_seconds: float = Field(
+        3600, gt=0, description="how long a run waits for another run on the same data"
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no IANA time zone such as 'Europe/Berlin'")
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("pii_keys")
+    @classmethod
+    def _usable_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                KeyRing.from_json(value.get_secret_value())
+            except MktError as error:
+                raise ValueError(str(error)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _files_need_a_place(self) -> Settings:
+        if self.source == "files" and not (self.ga4_uri or self.ads_uri):
+            raise ValueError("MKT_SOURCE=files needs MKT_GA4_URI or MKT_ADS_URI, or both")
+        if self.source == "files" and self.ga4_uri and self.pii_keys is None:
+            raise ValueError(
+                "MKT_SOURCE=files with MKT_GA4_URI needs MKT_PII_KEYS, a JSON object of key id to "
+                'hex secret: {"k1": "<output of: openssl rand -hex 32>"}'
+            )
+        return self
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """The property's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def has_ga4(self) -> bool:
+        """Whether there are events, and so sessions, purchases and audiences."""
+        return self.source == "sample" or self.ga4_uri is not None
+
+    @property
+    def has_ads(self) -> bool:
+        """Whether there is ad spend, and so KPIs, anomalies and budgets."""
+        return self.source == "sample" or self.ads_uri is not None
+
+    @property
+    def has_consent_log(self) -> bool:
+        """Whether there is a consent log beside the events' own signals."""
+        return self.source == "sample" or self.consent_uri is not None
+
+    @property
+    def has_experiments(self) -> bool:
+        """Whether there are A/B tests to analyse."""
+        return self.source == "sample" or self.experiments_uri is not None
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """What cannot be computed with these inputs, and why."""
+        reasons = {
+            "ga4": (self.has_ga4, "no GA4 events: set MKT_GA4_URI"),
+            "ads": (self.has_ads, "no ad spend: set MKT_ADS_URI"),
+            "experiments": (self.has_experiments, "no A/B tests: set MKT_EXPERIMENTS_URI"),
+        }
+        return {need: why for need, (there, why) in reasons.items() if not there}
+
+
+def known_variables() -> dict[str, str]:
+    """Every environment variable that the platform reads, with what it is for."""
+    return {
+        f"{_PREFIX}{name.upper()}": field.description or ""
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def _refuse_unknown() -> None:
+    given = {*os.environ, *dotenv_values(_ENV_FILE)} - _TOLD_TO_DBT
+    unknown = sorted(n for n in given if n.startswith(_PREFIX) and n not in known_variables())
+    if unknown:
+        raise MktError(
+            f"unknown setting {', '.join(unknown)}. Known settings: {', '.join(known_variables())}."
+        )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read and validate the settings.
+
+    Raises:
+        MktError: a variable is unknown or malformed; secrets are never part of the message.
+    """
+    _refuse_unknown()
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = [
+            f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" if e["loc"] else e["msg"]
+            for e in error.errors(include_input=False)
+        ]
+        # the validation error holds the inputs, secrets among them
+        raise MktError("; ".join(faults)) from None
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()

@@ -1,0 +1,108 @@
+"""The one way to the DuckDB warehouse: dbt alone writes it, everything else reads it read-only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+from dagster_duckdb import DuckDBResource
+
+from mkt_assets.errors import MktError
+from mkt_assets.lake import replacing
+
+_READ_WAIT_SECONDS = 60.0
+_POLL_SECONDS = 0.2
+
+
+class Warehouse(DuckDBResource):
+    """A read-only reader on top of dagster-duckdb's resource.
+
+    The resource itself opens read-write, leaves its connection open when the body raises, and gives
+    no word while it waits for a lock; this one does none of that.
+    """
+
+    @contextmanager
+    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection that is closed however the body ends.
+
+        Raises:
+            MktError: there is no warehouse yet, or somebody writes it for longer than a minute.
+        """
+        if not Path(self.database).is_file():
+            raise MktError(f"there is no warehouse at {self.database}: materialize the marts first")
+        connection = self._wait_for_reader()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _wait_for_reader(self) -> duckdb.DuckDBPyConnection:
+        give_up = time.monotonic() + _READ_WAIT_SECONDS
+        while True:
+            try:
+                return duckdb.connect(self.database, read_only=True, config=self.connection_config)
+            except duckdb.IOException as error:
+                if "lock" not in str(error).lower():
+                    raise
+                if time.monotonic() > give_up:
+                    raise MktError(
+                        f"{self.database} is being written by another process: {error}. Only dbt may "
+                        "open the warehouse; point BI tools at serving/mkt_bi.duckdb."
+                    ) from error
+                time.sleep(_POLL_SECONDS)
+
+    def query(self, sql: str, parameters: list[object] | None = None) -> pd.DataFrame:
+        """The rows of one query as a frame; DECIMAL becomes float64."""
+        with self.get_connection() as connection:
+            return connection.execute(sql, parameters or []).df()
+
+    def has(self, table: str) -> bool:
+        """Whether the mart ``table`` was built."""
+        with self.get_connection() as connection:
+            return table in mart_tables(connection)
+
+    def stamp_build(self) -> dict[str, dict[str, object]]:
+        """Fingerprint the marts and remember it as the current build; call it when dbt has ended."""
+        with self.get_connection() as connection:
+            prints = {t: fingerprint(connection, f"marts.{t}") for t in mart_tables(connection)}
+        build_id = hashlib.sha256(json.dumps(prints, sort_keys=True).encode()).hexdigest()[:16]
+        with replacing(self._build_file) as writing:
+            writing.write_text(json.dumps({"build_id": build_id, "tables": prints}, indent=1))
+        return prints
+
+    def build_id(self) -> str:
+        """The current build of the marts: equal contents have equal ids.
+
+        Raises:
+            MktError: the marts were never built.
+        """
+        if not self._build_file.is_file():
+            raise MktError("the marts have no build id: materialize the marts first")
+        told = json.loads(self._build_file.read_text(encoding="utf-8"))
+        return str(told["build_id"])
+
+    @property
+    def _build_file(self) -> Path:
+        return Path(self.database).with_name("build.json")
+
+
+def mart_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The tables of schema ``marts``, by name."""
+    rows = connection.execute(
+        "select table_name from information_schema.tables where table_schema = 'marts' order by 1"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def fingerprint(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, object]:
+    """Row count and an order-free hash of every value of ``table``."""
+    rows, total = connection.execute(
+        f"select count(*), coalesce(sum(md5_number_lower(t::varchar)::hugeint), 0)::varchar from {table} t"
+    ).fetchone() or (0, "0")
+    return {"rows": rows, "hash": total}

@@ -1,0 +1,31 @@
+"""Shared fixtures: settings that never leak from the developer's shell into a test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mkt_assets.settings import settings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in [n for n in os.environ if n.startswith(("MKT_", "DAGSTER_"))]:
+        monkeypatch.delenv(name)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The measuring sticks beside a developer's checkout; the project never needs them."""
+    place = REPOSITORY.parent / "shared"
+    if not place.is_dir():
+        pytest.skip("the shared folder with bench and real data is not beside this checkout")
+    return place

@@ -1,0 +1,381 @@
+"""The dbt project on a tiny lake: what a build must leave, and what it must refuse.
+
+Each build is a dbt process of its own (6 to 8 s), so one lake holds all cases.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+import yaml
+
+from mkt_assets.marts.metrics import BASE_METRICS, kpi_frame, kpis
+from mkt_assets.marts.project import dbt_project_dir
+
+pytestmark = pytest.mark.slow
+
+PROJECT = dbt_project_dir()
+ADS_MARTS = {"marketing_clean", "marketing_kpi", "kpi_daily", "kpi_channel_daily"}
+GA4_MARTS = {"fct_sessions", "fct_purchases", "consent_current", "audience_features", "ga4_daily"}
+DAY_1, DAY_2 = dt.date(2024, 3, 1), dt.date(2024, 3, 2)
+NOON = 1_709_294_400_000_000  # 2024-03-01 12:00 UTC in microseconds
+
+Row = dict[str, Any]
+
+
+def _lake_types() -> dict[str, dict[str, str]]:
+    sources = yaml.safe_load((PROJECT / "models/staging/_sources.yml").read_text())["sources"]
+    return {
+        table["name"]: {column["name"]: column["data_type"] for column in table["columns"]}
+        for table in sources[0]["tables"]
+    }
+
+
+@dataclass
+class Project:
+    """A lake and a warehouse of its own for the repository's dbt project."""
+
+    home: Path
+    types: dict[str, dict[str, str]] = field(default_factory=_lake_types)
+
+    @property
+    def lake(self) -> Path:
+        # blanks and apostrophes occur in people's home folders
+        return self.home / "o'brien's lake"
+
+    def write(self, table: str, rows: Iterable[Row], day: dt.date | None = None) -> None:
+        """One partition of a lake table, with exactly the guard's types."""
+        folder = self.lake / table / (f"event_date={day}" if day else "")
+        folder.mkdir(parents=True, exist_ok=True)
+        source = self.home / "rows.json"
+        source.write_text("\n".join(json.dumps(row, default=str) for row in rows))
+        types = self.types[table]
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
+        with duckdb.connect() as con:
+            con.execute("set timezone = 'UTC'")
+            con.execute(f"create table rows ({columns})")
+            if source.stat().st_size:
+                con.execute(
+                    "insert into rows by name select * from read_json($1, columns = $2)",
+                    [str(source), types],
+                )
+            con.table("rows").write_parquet(str(folder / f"{table}.parquet"))
+
+    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        program = str(Path(sys.executable).with_name("dbt"))
+        place = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
+        return subprocess.run(
+            [program, *arguments, *place],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={
+                **os.environ,
+                "MKT_LAKE_DIR": str(self.lake),
+                "MKT_WAREHOUSE_PATH": str(self.home / "warehouse.duckdb"),
+                "DBT_TARGET_PATH": str(self.home / "target"),
+                "DBT_LOG_PATH": str(self.home / "logs"),
+            },
+        )
+
+    def build(self, *arguments: str) -> None:
+        done = self.dbt("build", "--exclude-resource-type", "unit_test", *arguments)
+        assert done.returncode == 0, done.stdout
+
+    def query(self, sql: str) -> pd.DataFrame:
+        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con:
+            return con.execute(sql).df()
+
+    def marts(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every mart, in stored order."""
+        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con:
+            names = con.execute(
+                "select table_name from duckdb_tables() where schema_name = 'marts' order by 1"
+            ).fetchall()
+            return {
+                n: con.execute(f"from marts.{n} select cast({n} as varchar)").fetchall()
+                for (n,) in names
+            }
+
+
+def _event(name: str, user: str, minute: int, **values: Any) -> Row:
+    """An event of session 1 of the user, ``minute`` minutes after noon."""
+    timestamp = NOON + minute * 60_000_000
+    day = dt.datetime.fromtimestamp(timestamp / 1e6, tz=dt.UTC).date()
+    return {
+        "event_date": day,
+        "event_timestamp": timestamp,
+        "event_name": name,
+        "event_key": f"{user}-{minute}-{name}-{values.get('transaction_id', '')}",
+        "user_key": user,
+        "ga_session_id": 1,
+        "stream_id": "web",
+        "lineage_id": f"events-{day}",
+        "processed_at": "2024-03-03 00:00:00+00",
+    } | values
+
+
+def _events() -> list[Row]:
+    item = {"item_id": "i", "item_name": "I", "price": "2.5", "quantity": 2, "item_revenue": "5"}
+    paid = {"transaction_id": "T1", "purchase_revenue": "20.10", "currency": "EUR"}
+    return [
+        _event("session_start", "ann", 0, page_location="https://shop.example/a"),
+        _event("page_view", "ann", 1, param_source="google", param_medium="organic"),
+        _event("view_item", "ann", 2),
+        _event("purchase", "ann", 3, **paid),
+        # reloaded the next day, in another session: the same purchase
+        _event("purchase", "ann", 24 * 60, **paid, ga_session_id=2),
+        _event(
+            "refund", "ann", 24 * 60 + 1, transaction_id="T1", refund_value="5", ga_session_id=2
+        ),
+        # crosses midnight
+        _event("page_view", "bob", 719, session_source="facebook.com", session_medium="paid"),
+        _event("page_view", "bob", 721),
+        # blank transaction ids, no revenue of its own, no session
+        _event("purchase", "cat", 5, transaction_id="", items=[item], currency="EUR"),
+        _event("purchase", "cat", 6, transaction_id="(not set)", ga_session_id=None),
+        # the same session number on another stream is another session
+        _event("page_view", "cat", 7, stream_id="app", first_user_source="never"),
+    ]
+
+
+def _ad(day: dt.date, channel: str, campaign: str, **values: Any) -> Row:
+    return {
+        "date": day,
+        "channel": channel,
+        "campaign": campaign,
+        "currency": "EUR",
+        "impressions": 0,
+        "clicks": 0,
+        "spend": "0",
+        "lineage_id": f"ads-{day}",
+        "processed_at": "2024-03-03 00:00:00+00",
+    } | values
+
+
+def _ads() -> list[Row]:
+    full = {"leads": 1, "conversions": "0.5", "revenue": "30"}
+    return [
+        _ad(DAY_1, "Social", "Spring", impressions=10, clicks=1, spend="9.99", **full),
+        _ad(DAY_1, "social", "SPRING", impressions=1000, clicks=90, spend="0.01", **full),
+        _ad(DAY_1, "Search", "Brand", impressions=70, clicks=7, spend="3.3333"),
+        _ad(DAY_2, "Social", "Spring"),
+    ]
+
+
+def _fill(project: Project, *, ads: bool = True, ga4: bool = True, backwards: bool = False) -> None:
+    step = -1 if backwards else 1
+    if ads:
+        for day in (DAY_1, DAY_2):
+            rows = [row for row in _ads() if row["date"] == day]
+            project.write("ad_performance", rows[::step], day)
+    if ga4:
+        for day in (DAY_1, DAY_2):
+            rows = [row for row in _events() if row["event_date"] == day]
+            project.write("events", rows[::step], day)
+            counts = {"event_date": day, "event_name": "page_view", "events": 7}
+            project.write("cookieless_daily", [counts | {"lineage_id": f"events-{day}"}], day)
+        project.write("consent_log", _consents()[::step])
+    project.write("lineage_ledger", [_ledger_row()], DAY_1)
+
+
+def _consents() -> list[Row]:
+    def change(user: str, hour: int, ads: str) -> Row:
+        signals = ("ad_storage", "analytics_storage", "ad_user_data", "ad_personalization")
+        when = f"2024-03-01 {hour:02}:00:00+00"
+        return {"user_key": user, "changed_at": when, **dict.fromkeys(signals, ads)}
+
+    return [
+        change("ann", 8, "denied"),
+        change("ann", 9, "granted"),
+        change("bob", 8, "granted"),
+        change("bob", 9, "denied"),
+        change("bob", 9, "granted"),
+    ]
+
+
+def _ledger_row(**values: Any) -> Row:
+    fates = ("kept", "dropped_consent", "cookieless", "duplicate", "quarantined")
+    row = {"lineage_id": "l", "table_name": "events", "partition": DAY_1, "rows_in": 5}
+    return row | dict.fromkeys((f"rows_{fate}" for fate in fates), 1) | values
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Both sources, built once; the tests that use it only read."""
+    project = Project(tmp_path_factory.mktemp("full"))
+    _fill(project)
+    project.build()
+    return project
+
+
+def test_kpis_are_ratios_of_sums_and_the_same_in_sql_and_pandas(full: Project) -> None:
+    rows = full.query("from marts.marketing_clean")
+    for table, by in (("kpi_daily", ["date"]), ("kpi_channel_daily", ["date", "channel"])):
+        found = full.query(f"from marts.{table}")
+        columns = [*by, *BASE_METRICS, *(kpi.name for kpi in kpis())]
+        expected = kpi_frame(rows.astype({"leads": "float64"}), by)[columns]
+        pd.testing.assert_frame_equal(found[columns], expected, check_exact=True, check_dtype=False)
+    first = full.query("from marts.kpi_daily where date = '2024-03-01'").iloc[0]
+    assert first["ctr"] == 98 / 1080
+
+
+def test_a_kpi_over_nothing_is_null(full: Project) -> None:
+    names = [kpi.name for kpi in kpis()]
+    for table in ("marketing_kpi", "kpi_daily", "kpi_channel_daily"):
+        empty = full.query(f"from marts.{table} where date = '2024-03-02'")
+        assert len(empty) == 1
+        assert empty[names].isna().all(axis=None)
+
+
+def test_spellings_of_a_campaign_become_one_row(full: Project) -> None:
+    rows = full.query(
+        "select channel, campaign, clicks, mark_spent, conversions from marts.marketing_clean"
+        " where date = '2024-03-01' order by all"
+    )
+    assert rows.fillna(-1).to_numpy().tolist() == [
+        ["Search", "Brand", 7, 3.3333, -1],
+        ["Social", "Spring", 91, 10.0, 1.0],
+    ]
+
+
+def test_a_purchase_counts_once_and_in_its_first_session(full: Project) -> None:
+    rows = full.query("from marts.fct_purchases order by revenue desc nulls last").set_index(
+        "user_key"
+    )
+    ann = rows.loc["ann"]
+    assert (ann["transaction_id"], ann["revenue"], ann["duplicate_events"]) == ("T1", 20.1, 1)
+    assert (ann["is_refunded"], ann["refund_value"]) == (True, 5.0)
+    assert ann["lineage_ids"].tolist() == ["events-2024-03-01", "events-2024-03-02"]
+    cat = rows.loc["cat"]
+    assert cat["is_transaction_id_derived"].all()
+    assert cat["transaction_id"].is_unique
+    assert cat["revenue"].fillna(-1).tolist() == [5.0, -1]
+    assert cat["session_key"].isna().tolist() == [False, True]
+
+
+def test_sessions_hold_their_purchases_and_begin_on_one_day(full: Project) -> None:
+    sessions = full.query(
+        "select user_key, session_date, session_source, channel_group, events, purchases, revenue"
+        " from marts.fct_sessions order by user_key, events desc, purchases desc"
+    )
+    sessions["session_date"] = sessions["session_date"].dt.date
+    assert sessions.to_numpy().tolist() == [
+        ["ann", DAY_1, "google", "Organic Search", 4, 1, 20.1],
+        ["ann", DAY_2, "(direct)", "Direct", 2, 0, 0.0],
+        ["bob", DAY_1, "facebook.com", "Paid Social", 2, 0, 0.0],
+        ["cat", DAY_1, "(direct)", "Direct", 1, 1, 5.0],
+        ["cat", DAY_1, "(direct)", "Direct", 1, 0, 0.0],
+    ]
+
+
+def test_ads_eligibility_follows_the_latest_and_strictest_consent(full: Project) -> None:
+    users = full.query("from marts.audience_features").set_index("user_key")
+    # ann granted last; bob granted and denied at one instant; cat has no record
+    assert users["ads_eligible"].to_dict() == {"ann": True, "bob": False, "cat": False}
+    assert users["days_since_last_seen"].to_dict() == {"ann": 0, "bob": 0, "cat": 1}
+    assert users["sessions"].to_dict() == {"ann": 2, "bob": 1, "cat": 2}
+
+
+def test_a_day_counts_its_events_its_users_and_the_cookieless(full: Project) -> None:
+    day = full.query("from marts.ga4_daily where date = '2024-03-01'").iloc[0]
+    found = {name: day[name] for name in ("events", "users", "sessions", "cookieless_events")}
+    assert found == {"events": 8, "users": 3, "sessions": 4, "cookieless_events": 7}
+
+
+def test_the_published_columns_are_described_in_the_database(full: Project) -> None:
+    columns = full.query(
+        "select table_name, column_name from duckdb_columns()"
+        " where schema_name = 'marts' and comment is null"
+    )
+    assert columns.empty, columns
+
+
+def test_every_model_has_a_source_tag_and_reads_nothing_of_the_other_source(full: Project) -> None:
+    nodes = json.loads((full.home / "target/manifest.json").read_text())["nodes"]
+    models = {
+        key: node for key, node in nodes.items() if node["resource_type"] in ("model", "seed")
+    }
+    for key, node in models.items():
+        assert set(node["tags"]) & {"ads", "ga4", "always"}, key
+        for parent in set(node["depends_on"].get("nodes", ())) & set(models):
+            assert set(models[parent]["tags"]) & {*node["tags"], "always"}, (key, parent)
+        if node["schema"] == "marts":
+            assert node["config"]["contract"]["enforced"], key
+            assert node["description"], key
+
+
+def test_the_order_of_rows_changes_no_mart_and_an_emptied_day_is_empty(
+    full: Project, tmp_path: Path
+) -> None:
+    project = Project(tmp_path)
+    _fill(project, backwards=True)
+    project.build()
+    assert project.marts() == full.marts()
+
+    # consent withdrawn, a bad file removed: the partitions stay, their rows are gone
+    for table in ("events", "cookieless_daily", "ad_performance"):
+        project.write(table, [], DAY_2)
+    project.build()
+    for table, column in (
+        ("kpi_daily", "date"),
+        ("fct_sessions", "session_date"),
+        ("fct_purchases", "purchase_date"),
+        ("ga4_daily", "date"),
+    ):
+        days = project.query(f"select distinct {column} as day from marts.{table}")["day"]
+        assert set(days.dt.date) == {DAY_1}, table
+
+
+@pytest.mark.parametrize(
+    ("ads", "ga4", "without", "expected"),
+    [(True, False, "tag:ga4", ADS_MARTS), (False, True, "tag:ads", GA4_MARTS)],
+)
+def test_one_source_alone_is_enough(
+    tmp_path: Path, ads: bool, ga4: bool, without: str, expected: set[str]
+) -> None:
+    project = Project(tmp_path)
+    _fill(project, ads=ads, ga4=ga4)
+    if ga4:
+        # neither is part of every export
+        shutil.rmtree(project.lake / "consent_log")
+        shutil.rmtree(project.lake / "cookieless_daily")
+    project.build("--exclude", without)
+    assert set(project.marts()) == expected | {"lineage_ledger"}
+    if ga4:
+        assert not project.query("from marts.audience_features")["ads_eligible"].any()
+
+
+def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    _fill(project, ga4=False)
+    project.write("ad_performance", [_ad(DAY_2, "TV", "X", currency="USD", clicks=-1)], DAY_2)
+    project.write("lineage_ledger", [_ledger_row(rows_in=6)], DAY_1)
+    done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
+    assert done.returncode == 1
+    for test in (
+        "marketing_clean_is_in_one_currency",
+        "marketing_clean_is_not_negative",
+        "lineage_ledger_rows_in_are_accounted_for",
+    ):
+        assert f"Failure in test {test}" in done.stdout
+
+
+def test_the_unit_tests_pass_without_any_data(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.lake.mkdir()
+    done = project.dbt("build", "--warn-error")
+    assert done.returncode == 0, done.stdout
+    assert "unit tests" in done.stdout

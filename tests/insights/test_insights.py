@@ -1,0 +1,154 @@
+"""Insights: ranked by money, nothing twice, nothing for nothing, every number traceable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mkt_assets.contracts import REGISTRY
+from mkt_assets.insights import anomalies, trends
+from mkt_assets.insights.insights import COLUMNS, compose
+
+from .conftest import days_of, make_daily
+
+AMOUNTS = ["spend", "impressions", "clicks", "conversions", "revenue"]
+
+
+def told(daily: pd.DataFrame, **options: object) -> pd.DataFrame:
+    """The insights of a daily frame."""
+    found, computed = anomalies.detect(daily), trends.compute(daily)
+    return compose(daily, found, computed, **options)  # type: ignore[arg-type]
+
+
+def test_a_troubled_month_is_told(troubled: pd.DataFrame) -> None:
+    """The events of the last four weeks, the dearest first."""
+    out = told(troubled[troubled["date"] <= "2025-04-28"])
+    assert 5 <= len(out) <= 10
+    assert out["rank"].tolist() == list(range(1, len(out) + 1))
+    assert out["money_at_risk"].is_monotonic_decreasing
+    assert (out["money_at_risk"] > 0).all()
+    subjects = set(out.loc[out["kind"] == "anomaly", "subject"])
+    assert {"campaign_0", "campaign_1", "campaign_2", "campaign_4"} <= subjects
+
+
+def test_columns_are_those_of_the_contract(troubled: pd.DataFrame) -> None:
+    table = REGISTRY["insights/insights"]
+    out = told(troubled)
+    assert list(out.columns) == list(COLUMNS) == [column.name for column in table.columns]
+    assert set(out["kind"]) <= set(table.column("kind").values)
+
+
+def test_each_sentence_is_whole_and_names_its_table(troubled: pd.DataFrame) -> None:
+    out = told(troubled, currency="EUR")
+    text = out[["headline", "evidence", "action"]].to_numpy().ravel().tolist()
+    assert not any(word in sentence for sentence in text for word in ("nan", "None", "inf "))
+    assert out["evidence"].str.contains(r"Table \w+, key \w+").all()
+    assert not any("USD" in sentence for sentence in text)
+
+
+def test_an_anomaly_can_be_found_by_the_key_in_its_evidence(troubled: pd.DataFrame) -> None:
+    found = anomalies.detect(troubled)
+    out = compose(troubled, found, trends.compute(troubled))
+    keys = out.loc[out["kind"] == "anomaly", "evidence"].str.extract(
+        r"campaign=(?P<campaign>.+?), metric=(?P<metric>\w+), type=(?P<type>\w+), "
+        r"start=(?P<start>[\d-]+)"
+    )
+    keys["start"] = pd.to_datetime(keys["start"])
+    named = keys.merge(found, on=["campaign", "metric", "type", "start"])
+    assert len(named) == len(keys) > 0
+
+
+def test_no_two_say_the_same(troubled: pd.DataFrame) -> None:
+    twice = troubled.copy()
+    for day in ("2025-04-12", "2025-04-20"):
+        again = days_of(twice, "campaign_0", day, day)
+        twice.loc[again, ["spend", "impressions", "clicks"]] *= 4
+    out = told(twice)
+    spend = out[(out["subject"] == "campaign_0") & out["headline"].str.contains("spent")]
+    assert len(spend) == 1
+    assert "1 more of this kind" in spend["evidence"].item()
+    assert not out["headline"].duplicated().any()
+
+
+def test_same_input_same_words(troubled: pd.DataFrame) -> None:
+    shuffled = troubled.sample(frac=1, random_state=3)
+    pd.testing.assert_frame_equal(told(troubled), told(shuffled))
+
+
+def test_the_limit_keeps_the_dearest(troubled: pd.DataFrame) -> None:
+    every, two = told(troubled), told(troubled, limit=2)
+    pd.testing.assert_frame_equal(every.head(2), two)
+
+
+def test_nothing_to_say() -> None:
+    """Five equal calm campaigns without weak weekdays: at most chance has a word."""
+    calm = make_daily(1, 120, 8)
+    calm["conversions"] = (calm["clicks"] * 0.05).round()
+    calm["revenue"] = calm["conversions"] * 50
+    same = pd.concat([calm.assign(campaign=f"c{i}") for i in range(5)])
+    assert told(same).empty
+
+
+@pytest.mark.parametrize("rows", [0, 1, 8])
+def test_too_little_data_says_nothing(calm: pd.DataFrame, rows: int) -> None:
+    out = told(calm.head(rows))
+    assert list(out.columns) == list(COLUMNS)
+    assert out.empty
+
+
+def test_old_events_are_no_news(troubled: pd.DataFrame) -> None:
+    later = make_daily(5, 60, 4, start="2025-05-06")
+    out = told(pd.concat([troubled, later]))
+    assert not (out["kind"] == "anomaly").any()
+
+
+def test_a_weak_weekday_is_told_once(calm: pd.DataFrame) -> None:
+    daily = calm.copy()
+    sunday = daily["date"].dt.day_of_week == 6
+    daily.loc[sunday, ["conversions", "revenue"]] *= 0.4
+    story = told(daily).query("kind == 'day_of_week'")
+    assert story["subject"].tolist() == ["Sundays"]
+
+
+def test_an_ended_and_a_new_campaign(calm: pd.DataFrame) -> None:
+    daily = calm[~days_of(calm, "campaign_1", "2025-04-20", "2025-12-31")]
+    daily = daily[~days_of(daily, "campaign_3", "2025-01-01", "2025-04-25")]
+    stories = told(daily).query("kind == 'life_cycle'").set_index("subject")["headline"]
+    assert "no spend since 19 Apr 2025" in stories["campaign_1"]
+    assert "new: it started on 26 Apr 2025" in stories["campaign_3"]
+
+
+def test_concentration_and_budget_shift(calm: pd.DataFrame) -> None:
+    daily = calm.copy()
+    rich = daily["campaign"] == "campaign_4"
+    daily.loc[rich, ["conversions", "revenue"]] *= 4
+    out = told(daily).set_index("kind")
+    assert out.loc["concentration", "subject"] == "campaign_4"
+    assert out.loc["budget_shift", "subject"] == "campaign_4"
+    recent = daily[daily["date"] > daily["date"].max() - pd.Timedelta(days=28)]
+    expected = 0.2 * recent.loc[recent["campaign"] == "campaign_4", "revenue"].sum()
+    assert out.loc["concentration", "money_at_risk"] == pytest.approx(expected, abs=0.01)
+
+
+def test_falling_revenue_is_a_trend(calm: pd.DataFrame) -> None:
+    daily = calm.copy()
+    falling = days_of(daily, "campaign_4", "2025-04-09", "2025-05-05")
+    daily.loc[falling, "revenue"] *= np.linspace(1, 0.3, falling.sum())
+    story = told(daily).query("kind == 'trend'").iloc[0]
+    assert story["subject"] == "campaign_4"
+    assert "falling" in story["headline"]
+
+
+def test_spend_alone_is_enough(calm: pd.DataFrame) -> None:
+    out = told(calm.drop(columns=["revenue", "conversions"]))
+    assert set(out["kind"]) <= {"anomaly", "life_cycle", "trend"}
+    assert np.isfinite(out["money_at_risk"]).all()
+
+
+def test_dates_read_back_as_plain_objects_do(troubled: pd.DataFrame) -> None:
+    found, computed = anomalies.detect(troubled), trends.compute(troubled)
+    stored = found.assign(**{c: found[c].dt.date for c in ("start", "end", "detected_on")})
+    pd.testing.assert_frame_equal(
+        compose(troubled, stored, computed), compose(troubled, found, computed)
+    )

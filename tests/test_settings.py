@@ -1,0 +1,84 @@
+"""Settings are validated once, name what is wrong and never show a secret."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mkt_assets.errors import MktError
+from mkt_assets.settings import load_settings
+
+SECRET = "ab" * 32
+
+
+def test_defaults_run_the_sample_offline() -> None:
+    found = load_settings()
+    assert (found.source, found.has_ga4, found.has_ads) == ("sample", True, True)
+    assert found.data_dir.is_absolute()
+
+
+def test_an_unknown_variable_is_refused_with_the_known_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MKT_SORCE", "files")
+    with pytest.raises(MktError, match=r"MKT_SORCE.*MKT_SOURCE"):
+        load_settings()
+
+
+def test_an_unknown_variable_in_the_env_file_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("MKT_TIMEZON=Europe/Berlin\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MktError, match="MKT_TIMEZON"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MKT_SOURCE", "bigquery"),
+        ("MKT_TIMEZONE", "Mars/Olympus"),
+        ("MKT_CURRENCY", "dollars"),
+        ("MKT_GUARDRAIL", "7"),
+        ("MKT_START_DATE", "yesterday"),
+    ],
+)
+def test_a_malformed_value_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(MktError, match=name):
+        load_settings()
+
+
+@pytest.mark.parametrize("keys", [SECRET, json.dumps({"k1": "abcd"}), json.dumps([SECRET]), "{"])
+def test_malformed_keys_are_refused_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch, keys: str
+) -> None:
+    monkeypatch.setenv("MKT_PII_KEYS", keys)
+    with pytest.raises(MktError, match="MKT_PII_KEYS") as refused:
+        load_settings()
+    assert SECRET not in str(refused.value)
+    assert "abcd" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_files_need_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MKT_SOURCE", "files")
+    with pytest.raises(MktError, match="MKT_GA4_URI or MKT_ADS_URI"):
+        load_settings()
+
+
+def test_ads_alone_say_what_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MKT_SOURCE", "files")
+    monkeypatch.setenv("MKT_ADS_URI", "ads.csv")
+    found = load_settings()
+    assert set(found.absent) == {"ga4", "experiments"}
+
+
+def test_a_secret_is_not_in_the_printed_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MKT_PII_KEYS", json.dumps({"k1": SECRET}))
+    assert SECRET not in repr(load_settings())
