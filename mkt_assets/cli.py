@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+DateOrder = Literal["ymd", "dmy", "mdy"]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -95,13 +96,11 @@ def analyze(
     out: Annotated[Path, typer.Option(help="The folder for the results.")],
     currency: Annotated[str, typer.Option(help="Currency of the money columns.")] = "USD",
     date_order: Annotated[
-        str | None, typer.Option(help="Order of ambiguous dates: ymd, dmy or mdy.")
+        DateOrder | None, typer.Option(help="Order of ambiguous dates: ymd, dmy or mdy.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Analyse one campaign file: KPIs, anomalies, trends, insights, clusters and a report."""
-    if date_order not in (None, "ymd", "dmy", "mdy"):
-        raise typer.BadParameter(f"--date-order {date_order}: use ymd, dmy or mdy")
     with _refusals(as_json):
         from mkt_assets.publish.analyze import analyze_file
 

@@ -80,7 +80,8 @@ def _column_rules(column: Column) -> list[tuple[str, str]]:
 def _repeated_keys(con: duckdb.DuckDBPyConnection, table: Table, parquet: Path) -> list[str]:
     key = ", ".join(f'"{name}"' for name in table.key)
     found = con.execute(
-        f"select count(*) from (select 1 from read_parquet($file) group by {key} having count(*) > 1)",
+        "select count(*) from "
+        f"(select 1 from read_parquet($file) group by {key} having count(*) > 1)",
         {"file": str(parquet)},
     ).fetchone()
     repeated = found[0] if found else 0

@@ -14,7 +14,7 @@ class InputError(MktError):
     the value and the remedy. ``value`` must not be given for columns that may hold personal data.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the parts of a message, all but one by name
         self,
         problem: str,
         *,

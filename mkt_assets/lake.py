@@ -109,8 +109,8 @@ class Lake:
             place.mkdir(parents=True, exist_ok=True)
 
     def sweep(self) -> int:
-        """Remove what interrupted runs left half-written; call it only while holding the run lock."""
-        left = [p for p in self.root.rglob(f"{_TEMPORARY}*")] if self.root.is_dir() else []
+        """Remove what interrupted runs left half-written; only for who holds the run lock."""
+        left = list(self.root.rglob(f"{_TEMPORARY}*")) if self.root.is_dir() else []
         for path in left:
             if path.is_dir():
                 shutil.rmtree(path)
@@ -135,7 +135,8 @@ class Lake:
             con.register("computed", frame)
             con.execute(
                 f"copy (select {typed} from computed) to '{sql_text(writing)}' "
-                f"(format parquet, compression zstd, kv_metadata {{{BUILD_ID}: '{sql_text(build_id)}'}})"
+                "(format parquet, compression zstd, "
+                f"kv_metadata {{{BUILD_ID}: '{sql_text(build_id)}'}})"
             )
         return target
 
@@ -153,19 +154,19 @@ class Lake:
     def build_of(self, path: str) -> str:
         """The warehouse build that a model table came from."""
         metadata = pq.read_schema(self.model(path)).metadata or {}
-        return metadata.get(BUILD_ID.encode(), b"unknown").decode()
+        return str(metadata.get(BUILD_ID.encode(), b"unknown").decode())
 
 
 @contextmanager
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
-    """A temporary path to write; it becomes ``path`` when the body ends well, else it is removed."""
+    """A temporary path to write: it becomes ``path`` when the body ends well, else it goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writing = path.parent / f"{_TEMPORARY}{path.name}"
     try:
         yield writing
-        os.chmod(writing, mode)
+        writing.chmod(mode)
         sync(writing)
-        os.replace(writing, path)
+        writing.replace(path)
         sync(path.parent)
     finally:
         writing.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ def exclusive(
     holder: str,
     *,
     timeout: float,
-    say: Callable[[str], object] = lambda message: None,
+    say: Callable[[str], object] = str,
 ) -> Iterator[None]:
     """Hold ``path`` as an exclusive lock while the body runs.
 
@@ -50,7 +50,6 @@ def _wait(descriptor: int, path: Path, timeout: float, say: Callable[[str], obje
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
         except BlockingIOError:
             now = time.monotonic()
             if now - start > timeout:
@@ -62,6 +61,8 @@ def _wait(descriptor: int, path: Path, timeout: float, say: Callable[[str], obje
                 say(f"waiting for {holder_of(path)}, which is using {path.parent.parent}")
                 next_word = now + _REMIND_SECONDS
             time.sleep(_POLL_SECONDS)
+        else:
+            return
 
 
 def holder_of(path: Path) -> str:

@@ -16,6 +16,7 @@ import dagster as dg
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from mkt_assets.contracts import Table
 
@@ -60,8 +61,8 @@ def preview(frame: pd.DataFrame, rows: int = 10) -> dg.MetadataValue:
     """The first rows as a small markdown table."""
     head = frame.head(rows)
     lines = ["| " + " | ".join(head.columns) + " |", "|" + " --- |" * len(head.columns)]
-    for record in head.itertuples(index=False):
-        lines.append("| " + " | ".join(_cell(value) for value in record) + " |")
+    records = head.itertuples(index=False)
+    lines += ["| " + " | ".join(_cell(value) for value in record) + " |" for record in records]
     return dg.MetadataValue.md("\n".join(lines))
 
 
@@ -103,3 +104,8 @@ def parquet_schema(path: Path) -> dg.TableSchema:
         relation = con.read_parquet(str(path))
         pairs = zip(relation.columns, relation.types, strict=True)
         return dg.TableSchema([dg.TableColumn(name, str(kind)) for name, kind in pairs])
+
+
+def parquet_rows(path: Path) -> int:
+    """The number of rows of a stored file, from its footer."""
+    return int(pq.read_metadata(path).num_rows)

@@ -1,4 +1,4 @@
-"""How a Python asset is declared from its contract, stored in the lake and checked; no thinking here."""
+"""How a Python asset is declared from its contract, stored and checked; no thinking here."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from mkt_assets.warehouse import Warehouse
 
 
 def model_spec(path: str, *, deps: Sequence[str]) -> dg.AssetSpec:
-    """The asset spec of the table ``path`` of the contracts, which is made from the tables ``deps``."""
+    """The asset spec of the table ``path`` of the contracts, made from the tables ``deps``."""
     table = REGISTRY[path]
     return dg.AssetSpec(
         key=path.split("/"),
@@ -40,7 +40,7 @@ def model_assets(name: str, *specs: dg.AssetSpec) -> Callable[..., Any]:
 
 def store(
     lake: LakeResource, warehouse: Warehouse, path: str, frame: pd.DataFrame, **metadata: Any
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+) -> dg.MaterializeResult:
     """Replace the table ``path`` and say what a person wants to see of it."""
     lake.lake.write_model(REGISTRY[path], frame, warehouse.build_id())
     shown = described(len(frame), preview=preview(frame), **metadata)
@@ -57,7 +57,7 @@ def _contract_check(path: str) -> dg.AssetChecksDefinition:
         asset=dg.AssetKey(path.split("/")),
         name="keeps_its_contract",
         blocking=True,
-        description="Columns, types, keys, nulls, bounds and allowed values are as the contract says.",
+        description="Columns, types, keys, nulls, bounds and values are as the contract says.",
     )
     def check(lake: LakeResource) -> dg.AssetCheckResult:
         found = violations(REGISTRY[path], lake.lake.model(path))

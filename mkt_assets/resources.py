@@ -12,7 +12,7 @@ from mkt_assets.lake import Lake
 from mkt_assets.locks import exclusive
 
 
-class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class LakeResource(dg.ConfigurableResource):
     """The data directory; held by one run at a time.
 
     With the in-process executor a resource lives as long as its run, so two runs that start at the

@@ -1,4 +1,4 @@
-"""Runs the daily job in this process and tells a person how it goes; what stays out: the graph itself."""
+"""Runs the daily job in this process and tells a person how it goes; the graph is elsewhere."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mkt_assets.settings import Settings
 
+#: the one thing that a step says which a waiting person must see; failures come as events
+_WORTH_A_LINE = "waiting for"
 _DAGSTER_YAML = """\
 telemetry:
   enabled: false
@@ -137,7 +139,7 @@ class _Handler(logging.Handler):
         event = getattr(record, "dagster_event", None)
         if event is not None:
             self._reporter.handle(event)
-        elif record.levelno >= logging.WARNING or "waiting for" in record.getMessage():
+        elif _WORTH_A_LINE in record.getMessage():
             meta = getattr(record, "dagster_meta", {})
             self._reporter.say(meta.get("orig_message", record.getMessage()))
 
@@ -169,7 +171,7 @@ def _execute(settings: Settings, first: date, last: date, out: TextIO) -> Outcom
     console = Console(file=out, soft_wrap=True)
     holder: list[Reporter] = []
 
-    @dg.logger(description="one line an asset")
+    @dg.logger(None, description="one line an asset")
     def mkt(_: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("mkt", logging.DEBUG)  # noqa: LOG001  Dagster owns it
         logger.addHandler(_Handler(holder[0]))
@@ -177,7 +179,7 @@ def _execute(settings: Settings, first: date, last: date, out: TextIO) -> Outcom
 
     defs = build_defs(loggers={"mkt": mkt})
     job = defs.resolve_job_def("daily_marketing")
-    reporter = Reporter(console, total=len(job.asset_layer.executable_asset_keys))
+    reporter = Reporter(console, total=len(list(job.asset_layer.executable_asset_keys)))
     holder.append(reporter)
     with dagster_instance(settings) as instance, reporter.live():
         result = job.execute_in_process(

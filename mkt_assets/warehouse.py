@@ -52,8 +52,8 @@ class Warehouse(DuckDBResource):
                     raise
                 if time.monotonic() > give_up:
                     raise MktError(
-                        f"{self.database} is being written by another process: {error}. Only dbt may "
-                        "open the warehouse; point BI tools at serving/mkt_bi.duckdb."
+                        f"{self.database} is being written by another process: {error}. Only dbt "
+                        "may open the warehouse; point BI tools at serving/mkt_bi.duckdb."
                     ) from error
                 time.sleep(_POLL_SECONDS)
 
@@ -68,7 +68,7 @@ class Warehouse(DuckDBResource):
             return table in mart_tables(connection)
 
     def stamp_build(self) -> dict[str, dict[str, object]]:
-        """Fingerprint the marts and remember it as the current build; call it when dbt has ended."""
+        """Fingerprint the marts and remember it as the current build, when dbt has ended."""
         with self.get_connection() as connection:
             prints = {t: fingerprint(connection, f"marts.{t}") for t in mart_tables(connection)}
         build_id = hashlib.sha256(json.dumps(prints, sort_keys=True).encode()).hexdigest()[:16]
@@ -103,6 +103,7 @@ def mart_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def fingerprint(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, object]:
     """Row count and an order-free hash of every value of ``table``."""
     rows, total = connection.execute(
-        f"select count(*), coalesce(sum(md5_number_lower(t::varchar)::hugeint), 0)::varchar from {table} t"
+        "select count(*), coalesce(sum(md5_number_lower(t::varchar)::hugeint), 0)::varchar "
+        f"from {table} t"
     ).fetchone() or (0, "0")
     return {"rows": rows, "hash": total}

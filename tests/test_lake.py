@@ -29,9 +29,14 @@ TABLE = Table(
 def test_a_failed_write_leaves_the_old_file_and_no_leftover(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_text("old")
-    with pytest.raises(OSError, match="disk"), replacing(target) as writing:
-        writing.write_text("half")
-        raise OSError("disk full")
+
+    def fail_halfway() -> None:
+        with replacing(target) as writing:
+            writing.write_text("half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail_halfway()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

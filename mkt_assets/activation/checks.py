@@ -1,4 +1,4 @@
-"""What must hold of a payload before anybody pushes it, read back from the file that was written."""
+"""What must hold of a payload before anybody pushes it, read back from the file as written."""
 
 import json
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -16,7 +17,7 @@ from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 
 GROUP = "ingest"
-_COMMON = {
+_COMMON: dict[str, Any] = {
     "group_name": GROUP,
     "owners": [PRIVACY_OFFICE],
     "kinds": {"python", "parquet"},

@@ -1,4 +1,4 @@
-"""The GA4 BigQuery export schema, as far as this platform reads it; what stays out: reading and cleaning.
+"""The GA4 BigQuery export schema, as far as this platform reads it; reading it is elsewhere.
 
 https://support.google.com/analytics/answer/7029846
 """
@@ -35,8 +35,8 @@ RAW_EVENT_COLUMNS: dict[str, str] = {
     ),
     "session_traffic_source_last_click": (
         "STRUCT(manual_campaign STRUCT(campaign_id VARCHAR, campaign_name VARCHAR, source VARCHAR, "
-        "medium VARCHAR), cross_channel_campaign STRUCT(campaign_id VARCHAR, campaign_name VARCHAR, "
-        "source VARCHAR, medium VARCHAR, default_channel_group VARCHAR))"
+        "medium VARCHAR), cross_channel_campaign STRUCT(campaign_id VARCHAR, "
+        "campaign_name VARCHAR, source VARCHAR, medium VARCHAR, default_channel_group VARCHAR))"
     ),
     "stream_id": "VARCHAR",
     "platform": "VARCHAR",

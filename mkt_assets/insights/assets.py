@@ -1,4 +1,4 @@
-"""Anomalies, trends and insights as Dagster assets; the thinking is in the modules beside this one."""
+"""Anomalies, trends and insights as Dagster assets; the thinking is in the modules beside."""
 
 import dagster as dg
 

@@ -31,11 +31,11 @@ class MartsTranslator(DagsterDbtTranslator):
         is_source = dbt_resource_props["resource_type"] == "source"
         return dg.AssetKey(["privacy" if is_source else GROUP, dbt_resource_props["name"]])
 
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:  # noqa: ARG002
         """One group for the whole project."""
         return GROUP
 
-    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:  # noqa: ARG002
         """Whom to ask about a mart."""
         return [ANALYTICS]
 
@@ -54,7 +54,7 @@ PROJECT = DbtProject(dbt_project_dir(), profiles_dir=dbt_project_dir())
 def dbt_marts(
     context: dg.AssetExecutionContext,
     dbt: DbtCliResource,
-    lake: LakeResource,
+    lake: LakeResource,  # noqa: ARG001  holds the run lock while dbt writes
     warehouse: Warehouse,
 ) -> Iterator[Any]:
     """Build and test the models, then fingerprint what was built."""
@@ -92,7 +92,7 @@ def _with_row_count(event: Any, prints: Mapping[str, Mapping[str, Any]]) -> Any:
 
 
 def dbt_resource() -> DbtCliResource:
-    """dbt's command line in this environment."""
+    """The command line of dbt in this environment."""
     return DbtCliResource(project_dir=PROJECT, dbt_executable=dbt_executable())
 
 

@@ -1,4 +1,4 @@
-"""How dbt is run here: where it finds the lake and the warehouse, and a manifest that is never stale.
+"""How dbt is run here: where it finds lake and warehouse, and a manifest that is never stale.
 
 What stays out: Dagster's view of the models (that is `assets.py`).
 """
@@ -28,7 +28,7 @@ def dbt_executable() -> str:
 
 
 def target_path(settings: Settings) -> Path:
-    """dbt's artifacts lie with the data that they describe, so two data directories never mix."""
+    """The artifacts of dbt lie with the data that they describe: two data directories never mix."""
     return settings.data_dir / "dbt"
 
 
@@ -74,8 +74,8 @@ def _parse(settings: Settings) -> None:
     export_environment(settings)
     project, target = dbt_project_dir(), target_path(settings)
     target.mkdir(parents=True, exist_ok=True)
-    places = ["--project-dir", project, "--profiles-dir", project]
-    artifacts = ["--target-path", target, "--log-path", target]
+    places = ["--project-dir", str(project), "--profiles-dir", str(project)]
+    artifacts = ["--target-path", str(target), "--log-path", str(target)]
     done = subprocess.run(
         [dbt_executable(), "--quiet", "parse", *places, *artifacts],
         capture_output=True,

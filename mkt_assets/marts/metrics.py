@@ -23,7 +23,7 @@ _MONEY_DIGITS = 4
 
 @dataclass(frozen=True)
 class Kpi:
-    """One KPI: ``scale * sum(numerator) / sum(denominator) + offset``, NULL on a zero denominator."""
+    """``scale * sum(numerator) / sum(denominator) + offset``, NULL on a zero denominator."""
 
     name: str
     numerator: str

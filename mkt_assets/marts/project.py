@@ -17,5 +17,5 @@ def dbt_project_dir() -> Path:
         if (place / "dbt_project.yml").is_file():
             return place
     raise FileNotFoundError(
-        f"no dbt_project.yml beside or inside {_PACKAGE}: reinstall mkt-assets or use a full checkout"
+        f"no dbt_project.yml beside or inside {_PACKAGE}: reinstall, or use a full checkout"
     )

@@ -6,7 +6,8 @@ from __future__ import annotations
 #: a name that two channels use is told apart by its channel
 CAMPAIGN_DAYS = """
     with shared as (
-        select campaign from marts.marketing_clean group by campaign having count(distinct channel) > 1
+        select campaign from marts.marketing_clean
+        group by campaign having count(distinct channel) > 1
     )
     select
         clean.date, clean.channel,

@@ -1,4 +1,4 @@
-"""The guard as Dagster assets: what may be known of the raw rows, and a ledger of what became of them."""
+"""The guard as Dagster assets: what may be known of raw rows, and what became of all of them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -8,7 +8,7 @@ import pandas as pd
 
 from mkt_assets.contracts import PRIVACY_OFFICE
 from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, EXPERIMENTS
-from mkt_assets.metadata import described, parquet_schema, preview
+from mkt_assets.metadata import described, parquet_rows, parquet_schema, preview
 from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of, days_of_run
 from mkt_assets.privacy import quiet
 from mkt_assets.privacy.fates import Fates
@@ -90,14 +90,17 @@ def guarded_events(
     context: dg.AssetExecutionContext, lake: LakeResource
 ) -> Iterator[dg.MaterializeResult]:
     """Let nothing through that was not consented to, one day at a time."""
-    guard = _guard(context, lake)
-    with quiet.connect(lake.lake.landing) as con:
-        fates = {day: guard.events(con, day) for day in days_of(context)}
+    days = days_of(context)
+    fates = _guard(context, lake).events_of(days)
     yield _told(lake, EVENTS, fates)
+    counted = [lake.lake.partition(COOKIELESS, day) for day in days]
     yield dg.MaterializeResult(
         asset_key=[GROUP, COOKIELESS],
-        metadata=described(0, events=sum(f.cookieless for f in fates.values()))
-        | {"dagster/column_schema": parquet_schema(lake.lake.partition(COOKIELESS, max(fates)))},
+        metadata=described(
+            sum(parquet_rows(path) for path in counted),
+            events=sum(f.cookieless for f in fates.values()),
+        )
+        | {"dagster/column_schema": parquet_schema(counted[-1])},
     )
 
 

@@ -41,7 +41,7 @@ _TEXTS_OF_PARAMETERS: Final = {
     "currency": "currency",
 }
 
-# the whole campaign of one kind or of the other, never the source of one with the medium of both
+# all of one kind or all of the other: never the source of one with the medium of the other
 _LAST_CLICK = "session_traffic_source_last_click"
 
 

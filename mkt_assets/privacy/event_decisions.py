@@ -54,9 +54,10 @@ _SIGNAL = f"enum('{GRANTED}', '{DENIED}', '{UNSET}')"
 _PLAIN_NAME = (
     "case when regexp_full_match(said.event_name, '[a-z_]{1,31}') then said.event_name end"
 )
-_NO_ID = (
-    "(user_pseudo_id is null or trim(user_pseudo_id) = '' "
-    "or lower(privacy_info.uses_transient_token) = 'yes')"
+# a transient token is made up for one page view: it is nobody's identifier
+_HAS_ID = (
+    "(trim(coalesce(user_pseudo_id, '')) <> '' "
+    "and lower(coalesce(privacy_info.uses_transient_token, 'no')) <> 'yes')"
 )
 
 
@@ -149,7 +150,7 @@ def _decisions_sql(question: Question) -> str:
             select
                 said.row_id,
                 list_position([{sources}], said.source_file)::integer as source,
-                case when not {_NO_ID} then person.id end as person,
+                case when {_HAS_ID} then person.id end as person,
                 said.event_timestamp,
                 hash({_PLAIN_NAME}, said.event_bundle_sequence_id) as likeness,
                 said.said_analytics,

@@ -5,13 +5,15 @@ What stays out: the rules themselves (guard_*), and Dagster.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -29,11 +31,12 @@ from mkt_assets.ingest.sources import (
     read_manifest,
 )
 from mkt_assets.lake import Lake, replacing, sql_text
+from mkt_assets.privacy import quiet
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guard_ads import guard_ads
 from mkt_assets.privacy.guard_consent import guard_consent
 from mkt_assets.privacy.guard_events import guard_events
-from mkt_assets.privacy.lineage import LedgerEntry, ledger_rows, lineage_id
+from mkt_assets.privacy.lineage import NO_KEY, ledger_rows, lineage_id
 from mkt_assets.privacy.policy import POLICY_V1, UPSTREAM, Policy
 from mkt_assets.privacy.pseudonyms import Key
 from mkt_assets.settings import Settings
@@ -41,6 +44,9 @@ from mkt_assets.settings import Settings
 COOKIELESS = "cookieless_daily"
 LEDGER = "lineage_ledger"
 
+_WORKERS = 2
+#: above this a day keeps all cores busy by itself, and two would need twice the memory
+_SMALL_DAY_BYTES = 16 * 1024**2
 #: what differs between two runs that did the same
 _OF_THE_RUN = frozenset({"run_id", "processed_at"})
 
@@ -70,6 +76,19 @@ class Guard:
     run_id: str
     key: Key | None = None
     policy: Policy = POLICY_V1
+
+    def events_of(self, days: Sequence[date]) -> dict[date, Fates]:
+        """Guard several days of events; small days two at a time, since each is mostly planning."""
+        largest = max(self.lake.landed(EVENTS, day).stat().st_size for day in days)
+        workers = min(_WORKERS, len(days)) if largest < _SMALL_DAY_BYTES else 1
+
+        def guard_some(some: Sequence[date]) -> dict[date, Fates]:
+            with quiet.connect(self.lake.landing) as con:
+                return {day: self.events(con, day) for day in some}
+
+        with ThreadPoolExecutor(workers) as pool:
+            parts = list(pool.map(guard_some, [days[start::workers] for start in range(workers)]))
+        return {day: fates for part in parts for day, fates in part.items()}
 
     def events(self, con: duckdb.DuckDBPyConnection, day: date) -> Fates:
         """Guard one day of events.
@@ -110,12 +129,12 @@ class Guard:
     def ads(self, day: date) -> Fates:
         """Guard one day of ad performance: no identifiers, but names may hold personal data."""
         landing = self.lake.landed(ADS, day)
-        book = self._book(ADS, read_manifest(landing), day, None)
+        book = self._book(ADS, read_manifest(landing), day, NO_KEY)
 
         def write(lineage_of: Mapping[str, str], processed_at: datetime) -> Fates:
             frame = pd.read_parquet(landing)
             table, redactions = guard_ads(
-                frame, day=day, lineage_of=lineage_of.__getitem__, processed_at=processed_at
+                frame, day=day, lineage_of=lineage_of, processed_at=processed_at
             )
             with replacing(self.lake.partition(ADS, day)) as out:
                 pq.write_table(table, out, compression="zstd")
@@ -125,7 +144,8 @@ class Guard:
                 kept=table.num_rows,
                 redactions=redactions,
                 per_source={
-                    source: Fates(rows_in=int(n), kept=int(n)) for source, n in by_source.items()
+                    str(source): Fates(rows_in=int(n), kept=int(n))
+                    for source, n in by_source.items()
                 },
             )
 
@@ -145,7 +165,7 @@ class Guard:
     def experiments(self, con: duckdb.DuckDBPyConnection) -> Fates:
         """Type the daily counts of A/B tests; they hold no personal data."""
         raw = raw_whole(self.lake, EXPERIMENTS)
-        book = self._book(EXPERIMENTS, read_manifest(raw), None, None)
+        book = self._book(EXPERIMENTS, read_manifest(raw), None, NO_KEY)
 
         def write(_: Mapping[str, str], __: datetime) -> Fates:
             query = _EXPERIMENTS.format(file=f"'{sql_text(raw)}'")
@@ -161,9 +181,7 @@ class Guard:
             raise MktError("there is no pseudonym key: set MKT_PII_KEYS")
         return self.key
 
-    def _book(
-        self, table: str, landed: Sequence[Landed], day: date | None, key_id: str | None
-    ) -> _Book:
+    def _book(self, table: str, landed: Sequence[Landed], day: date | None, key_id: str) -> _Book:
         path = self.lake.whole(LEDGER).with_name("whole") / f"{table}.parquet"
         if day is not None:
             path = self.lake.partition(LEDGER, day, table)
@@ -178,7 +196,7 @@ class _Book:
     table: str
     landed: Sequence[Landed]
     day: date | None
-    key_id: str | None
+    key_id: str
     path: Path
 
     def enter(self, write: Callable[[Mapping[str, str], datetime], Fates], basis: str) -> Fates:
@@ -210,39 +228,35 @@ class _Book:
         self, lineage_of: Mapping[str, str], fates: Fates, basis: str, processed_at: datetime
     ) -> pa.Table:
         """One line a source object: its own rows, with those that ingest had already set aside."""
-        entries = [
-            LedgerEntry(
-                lineage_of[item.source.uri],
-                self.table,
-                self.day,
-                item.source.uri,
-                item.source.bytes,
-                item.source.sha256,
-                _with_ingest(_share(fates, item, alone=len(self.landed) == 1), item),
+        lines = []
+        for item in self.landed:
+            guarded = _share(fates, item, alone=len(self.landed) == 1)
+            reasons = Counter(guarded.reasons) + Counter(item.quarantined)
+            reasons["duplicate"] += item.duplicates
+            lines.append(
+                {
+                    "lineage_id": lineage_of[item.source.uri],
+                    "table_name": self.table,
+                    "partition": self.day,
+                    "source_uri": item.source.uri,
+                    "source_bytes": item.source.bytes,
+                    "source_sha256": item.source.sha256,
+                    "rows_in": item.rows_in,
+                    "rows_kept": guarded.kept + item.folded,
+                    "rows_dropped_consent": guarded.rows_dropped,
+                    "rows_cookieless": guarded.cookieless,
+                    "rows_duplicate": guarded.duplicates + item.duplicates,
+                    "rows_quarantined": guarded.rows_quarantined + sum(item.quarantined.values()),
+                    "reasons": json.dumps({k: n for k, n in sorted(reasons.items()) if n}),
+                    "policy_version": self.guard.policy.version,
+                    "consent_basis": basis,
+                    "key_id": self.key_id,
+                    "code_version": version("mkt-assets"),
+                    "run_id": self.guard.run_id,
+                    "processed_at": processed_at,
+                }
             )
-            for item in self.landed
-        ]
-        return ledger_rows(
-            entries,
-            policy_version=self.guard.policy.version,
-            consent_basis=basis,
-            key_id=self.key_id,
-            code_version=version("mkt-assets"),
-            run_id=self.guard.run_id,
-            processed_at=processed_at,
-        )
-
-
-def _with_ingest(fates: Fates, item: Landed) -> Fates:
-    """The guard's fates and those of the rows that ingest had already set aside or folded."""
-    return Fates(
-        rows_in=item.rows_in,
-        kept=fates.kept + item.folded,
-        dropped=fates.dropped,
-        cookieless=fates.cookieless,
-        duplicates=fates.duplicates + item.duplicates,
-        quarantined=dict(Counter(fates.quarantined) + Counter(item.quarantined)),
-    )
+        return ledger_rows(lines)
 
 
 def _share(fates: Fates, item: Landed, *, alone: bool) -> Fates:
@@ -264,6 +278,6 @@ def _refuse_silence(con: duckdb.DuckDBPyConnection, landing: Path, day: date) ->
     if rows and not told:
         raise MktError(
             f"the events of {day} carry no consent information (privacy_info) and there is no "
-            "consent log. Set MKT_CONSENT_URI to the log, or MKT_CONSENT_UPSTREAM to a statement of "
-            "who collected consent and how; the ledger records the statement."
+            "consent log. Set MKT_CONSENT_URI to the log, or MKT_CONSENT_UPSTREAM to a statement "
+            "of who collected consent and how; the ledger records the statement."
         )

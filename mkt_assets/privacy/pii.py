@@ -4,7 +4,8 @@ The same patterns run under RE2 (DuckDB) and under Python's ``re`` in ASCII mode
 and ``\s`` and ``\b`` mean ASCII.
 
 Limits, stated honestly: a pattern finds what has a form. It does not find the name of a person, a
-street, or an address spelled "jane at example dot com"; an identifier with no form of its own is
+street, an address spelled "jane at example dot com", or a random token shorter than 32
+hexadecimal digits or 40 letters; an identifier with no form of its own is
 found only in the rows of the person it belongs to (see ``guard_events``). It errs on the
 side of redacting: a 13-digit article number in a page title goes too.
 """
@@ -24,15 +25,19 @@ _WORD = "[^\\s\\x00-\\x1f@\uff20\ufe6b<>()\\[\\]{},;:\"'|/\\\\?&=#!*]"
 _LETTER = "[A-Za-z\u00a1-\U0010ffff]"
 _COLON = "(?::|%3[Aa])"
 _HEX = "[0-9A-Fa-f]"
+# an underscore is part of a word, yet in names of campaigns it separates
+_START = r"(?:\b|_)"
 
 _EMAIL = rf"{_WORD}+{_AT}{_WORD}+(?:\.|%2[Ee]){_LETTER}{{2,}}"
-_ASSIGNED = r"\b(?:gclid|gbraid|wbraid|dclid|gclsrc|srsltid|msclkid|fbclid|ttclid|_ga)=[^\s&#]+"
-_JWT = r"\beyJ[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]+)*"
+_ASSIGNED = (
+    r"(?:gclid|gbraid|wbraid|dclid|gclsrc|srsltid|msclkid|fbclid|ttclid|_ga)=[^\s\x00-\x1f&#]+"
+)
+_JWT = _START + r"eyJ[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]+)*"
 #: how the ids of paid Google clicks begin
-_CLICK_ID = r"\b(?:CjwK|Cj0K|EAIaIQ)[A-Za-z0-9_\-]{12,}"
+_CLICK_ID = _START + r"(?:CjwK|Cj0K|EAIaIQ)[A-Za-z0-9_\-]{12,}"
 _UUID = rf"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
 _IBAN = (
-    r"\b[A-Za-z]{2}[0-9]{2}(?:[A-Za-z0-9]{0,6}[0-9]{8}[A-Za-z0-9]*"
+    _START + r"[A-Za-z]{2}[0-9]{2}(?:[A-Za-z0-9]{0,6}[0-9]{8}[A-Za-z0-9]*"
     rf"|(?:{_GAP}[A-Z0-9]{{4}}){{2,7}}(?:{_GAP}[A-Z0-9]{{1,3}})?)"
 )
 _IPV6 = (
@@ -45,13 +50,13 @@ _IPV4 = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
 #: GA's own visitor id: random number, dot, first visit in seconds
 _CLIENT_ID = r"[0-9]{5,}\.[0-9]{9,}"
 # + or 00, then 9 to 15 digits: fewer would take "+20210201" in campaign names
-_PHONE_ABROAD = rf"(?:\+|%2[Bb]|\b00){_WIDE_GAP}?[1-9](?:{_WIDE_GAP}{{0,3}}[0-9]){{8,14}}"
+_PHONE_ABROAD = rf"(?:\+|%2[Bb]|{_START}00){_WIDE_GAP}?[1-9](?:{_WIDE_GAP}{{0,3}}[0-9]){{8,14}}"
 _PHONE_GROUPED = (
     rf"\([0-9]{{3}}\){_WIDE_GAP}?[0-9]{{3}}{_GAP}[0-9]{{4}}"
     rf"|[0-9]{{3}}{_GAP}[0-9]{{3}}{_GAP}[0-9]{{4}}"
-    rf"|(?:\b|_|\()0[0-9]{{2,4}}{_WIDE_GAP}{{1,3}}[0-9]{{3,4}}{_GAP}?[0-9]{{3,5}}"
+    rf"|(?:\b|_)0[0-9]{{2,4}}{_WIDE_GAP}{{1,3}}[0-9]{{3,4}}{_GAP}?[0-9]{{3,5}}"
 )
-_PHONE_PLAIN = r"\b0[1-9][0-9]{8,10}"
+_PHONE_PLAIN = _START + r"0[1-9][0-9]{8,10}"
 _CARD_GROUPED = (
     rf"[0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}[0-9]{{1,7}}"
     rf"|3[47][0-9]{{2}}{_GAP}[0-9]{{6}}{_GAP}[0-9]{{5}}"
@@ -59,8 +64,8 @@ _CARD_GROUPED = (
 #: the prefixes of payment cards, so that order numbers that begin with a date stay
 _CARD_PLAIN = r"(?:[3-6][0-9]|2[2-7])[0-9]{13,17}"
 _LONG_NUMBER = r"[0-9]{13,}"
-#: 32 and not fewer: German compounds and camel-cased campaign names reach 31
-_LONG_RUN = r"[A-Za-z0-9]{32,}"
+#: hashes; and random letters from 40 on, since camel-cased campaign names reach that
+_LONG_RUN = rf"{_HEX}{{32,}}|[A-Za-z0-9]{{40,}}"
 
 #: kind -> pattern for text that people read: addresses of pages, titles, names of campaigns
 PROSE_PATTERNS: Final = {

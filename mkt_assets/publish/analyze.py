@@ -1,4 +1,4 @@
-"""`mkt analyze`: one campaign file to KPI tables, findings and a report; no warehouse, nothing kept."""
+"""`mkt analyze`: one campaign file to KPI tables, findings and a report; nothing else is kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mkt_assets.insights import anomalies, trends
 from mkt_assets.insights.insights import compose
 from mkt_assets.lake import replacing
 from mkt_assets.marts.metrics import add_kpis, kpi_frame
-from mkt_assets.privacy.lineage import lineage_id
+from mkt_assets.privacy.lineage import NO_KEY, lineage_id
 from mkt_assets.privacy.policy import POLICY_V1
 
 DateOrder = Literal["ymd", "dmy", "mdy"]
@@ -48,7 +48,7 @@ class Analysis:
         """Sums and KPIs over the whole file."""
         whole = kpi_frame(self.tables["marketing_kpi"].assign(all="all"), ["all"])
         row = whole.drop(columns="all").iloc[0]
-        return {name: None if pd.isna(value) else float(value) for name, value in row.items()}
+        return {str(k): None if pd.isna(value) else float(value) for k, value in row.items()}
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -136,7 +136,8 @@ def marketing_clean(report: AdFile, source: Path) -> pd.DataFrame:
     newest = clean["date"].max()
     content = describe(source).sha256
     ids = {
-        day: lineage_id(content, day.date(), POLICY_V1.version, None) for day in set(clean["date"])
+        day: lineage_id(content, day.date(), POLICY_V1.version, NO_KEY)
+        for day in set(clean["date"])
     }
     return clean.assign(
         is_final=clean["date"] < newest - pd.Timedelta(days=_LATE_DAYS),

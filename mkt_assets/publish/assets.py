@@ -42,7 +42,7 @@ def bi_snapshot(
         metadata=described(
             sum(published.rows.values()),
             tables=dg.MetadataValue.md(
-                "\n".join(["| table | rows |", "| --- | ---: |"])
+                "| table | rows |\n| --- | ---: |"
                 + "".join(f"\n| {name} | {rows:,} |" for name, rows in published.rows.items())
             ),
             path=dg.MetadataValue.path(lake.lake.serving / LINK),

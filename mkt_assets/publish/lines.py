@@ -1,4 +1,4 @@
-"""Small line charts as SVG for the report: importing a plotting library would cost more than the rest.
+"""Line charts as SVG for the report: importing a plotting library would cost more than the rest.
 
 Only positions are computed here; colours and type come from the report's stylesheet.
 """
@@ -60,7 +60,7 @@ def line_chart(days: pd.DatetimeIndex, series: Mapping[str, pd.Series]) -> Chart
     x = np.linspace(_LEFT, WIDTH - _RIGHT, len(days)) if len(days) > 1 else np.array([WIDTH / 2])
 
     def y(value: float) -> float:
-        return HEIGHT - _BOTTOM - value / top * (HEIGHT - _BOTTOM - _TOP)
+        return float(HEIGHT - _BOTTOM - value / top * (HEIGHT - _BOTTOM - _TOP))
 
     return Chart(
         lines=[Line(name, _path(x, [y(one) for one in v])) for name, v in values.items()],

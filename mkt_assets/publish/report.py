@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mkt_assets.publish.analyze import Analysis
 
 _TEMPLATES = Path(__file__).with_name("templates")
+#: what stands where there was nothing to divide by
+NOTHING = "\N{EN DASH}"
 #: the KPIs that fit a page; all of them are in the CSV files
 _SHOWN = ("ctr", "cvr", "cpc", "cpa", "roas", "roi")
 
@@ -68,12 +70,12 @@ def _overview(kpi_daily: pd.DataFrame) -> Chart:
 
 def number(value: float | None, digits: int = 0) -> str:
     """Thousands separators; a dash where there is no value."""
-    return "–" if value is None else f"{value:,.{digits}f}"
+    return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
 def ratio(value: float | None, digits: int = 2) -> str:
     """A share in percent; a dash where there is no value."""
-    return "–" if value is None else f"{value:.{digits}%}"
+    return NOTHING if value is None else f"{value:.{digits}%}"
 
 
 def kpi_text(value: float | None, name: str) -> str:

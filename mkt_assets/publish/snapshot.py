@@ -1,13 +1,13 @@
-"""The published file: a complete, versioned, read-only copy of everything, swapped in by one rename.
+"""The published file: a versioned, read-only copy of everything, swapped in by one rename.
 
-Readers open ``serving/mkt_bi.duckdb``, a symlink. A version is written whole beside it in a storage
-format that older clients read, checkpointed and detached so that no WAL is left, and only then linked.
+Readers open ``serving/mkt_bi.duckdb``, a symlink. A version is written whole beside it in a
+storage format that older clients read, checkpointed and detached so that no WAL is left, and only
+then linked.
 What stays out: deciding whether it may be published (that is `checks.py`).
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -73,11 +73,11 @@ def publish(
     twins = lake.serving / "parquet" / f".writing-{version}"
     final = lake.serving / f"{version}.duckdb"
     try:
-        rows = _write(lake, writing, twins, marts, models, publication)
+        rows = _write(lake, (writing, twins), marts, models, publication)
         writing.chmod(0o444)
         sync(writing)
-        os.replace(twins, twins.with_name(version))
-        os.replace(writing, final)
+        twins.replace(twins.with_name(version))
+        writing.replace(final)
         _link(lake.serving / LINK, final)
     finally:
         for leftover in lake.serving.glob(f".writing-{version}*"):
@@ -104,12 +104,12 @@ def refuse_mixed_builds(lake: Lake, models: Sequence[Table], build_id: str) -> N
 
 def _write(
     lake: Lake,
-    writing: Path,
-    twins: Path,
+    places: tuple[Path, Path],
     marts: Sequence[str],
     models: Sequence[Table],
     publication: Publication,
 ) -> dict[str, int]:
+    writing, twins = places
     twins.mkdir(parents=True)
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
@@ -192,7 +192,7 @@ def _link(link: Path, target: Path) -> None:
     swap = link.with_name(f".writing-{link.name}")
     swap.unlink(missing_ok=True)
     swap.symlink_to(target.name)
-    os.replace(swap, link)
+    swap.replace(link)
     sync(link.parent)
 
 

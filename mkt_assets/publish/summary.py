@@ -115,7 +115,8 @@ def _worst_anomaly(
 ) -> str | None:
     row = con.execute(
         'select campaign, type, "start", "end", money_at_risk from marts.anomalies '
-        'where "end" >= ? and "start" <= ? order by money_at_risk desc nulls last, campaign limit 1',
+        'where "end" >= ? and "start" <= ? '
+        "order by money_at_risk desc nulls last, campaign limit 1",
         [first, last],
     ).fetchone()
     if row is None:

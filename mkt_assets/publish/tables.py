@@ -1,4 +1,4 @@
-"""Which tables are published with the given inputs; what cannot be computed is left out, not faked."""
+"""Which tables are published with the given inputs; what cannot be computed is left out."""
 
 from __future__ import annotations
 

@@ -1,0 +1,132 @@
+"""What the patterns find, what they leave alone, and that SQL and Python find the same."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mkt_assets.privacy import pii
+
+FOUND = {
+    "email": [
+        "jane.doe@example.com",
+        "jane%40example.com",
+        "jane%2540example.com",
+        "jane%40example%2Ecom",
+        "j\u00fcrgen@m\u00fcller.de",
+        "jane\uff20example.com",
+        "jane+shop@mail.example.co.uk",
+    ],
+    "phone": [
+        "+49 151 23456789",
+        "+4915123456789",
+        "%2B4915123456789",
+        "0049 151 23456789",
+        "(555) 123-4567",
+        "555-123-4567",
+        "0151 23456789",
+        "+1\u00a0415\u00a0555\u00a00134",
+        "015123456789",
+    ],
+    "ip": [
+        "192.168.10.20",
+        "2001:0db8:85a3:0000:0000:8a2e:0370:7334",
+        "2001:db8::8a2e:370:7334",
+        "fe80::1",
+        "2001%3Adb8%3A%3A1",
+    ],
+    "card": ["4111 1111 1111 1111", "4111111111111111", "4111-1111-1111-1111", "3782 822463 10005"],
+    "iban": [
+        "DE89370400440532013000",
+        "DE89 3704 0044 0532 0130 00",
+        "GB29NWBK60161331926819",
+        "FR1420041010050500013M02606",
+        "NO93 8601 1117 947",
+    ],
+    "client_id": ["1234567890.1612345678", "GA1.2.1234567890.1612345678", "2697787.2422183099"],
+    "token": [
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "d41d8cd98f00b204e9800998ecf8427e",
+        "123e4567-e89b-12d3-a456-426614174000",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmN",
+    ],
+    "click_id": ["CjwKCAiA1eKBBhBZEiwAX3gqlxNwQ-x_y", "gclid=Tester-123", "_ga=2.14.99"],
+}
+
+INNOCENT = [
+    "Summer Sale 2025 | Running shoes 42.5",
+    "brand_de_search_exact_2025-02-01_2025-02-28",
+    "spring+20210201",
+    "20210201-20210228",
+    "https://www.shop.example/product/running-shoe-1234567/reviews",
+    "Follow us @shop",
+    "Lebensversicherungsgesellschaft",
+    "SummerSale2025GermanySearchBrand",
+    "Windows NT 10.0",
+    "10:30:45",
+    "Cafe::Bar",
+    "a-very-long-slug-of-an-article-about-the-best-shoes-of-the-year",
+    "(not set)",
+    "S\u00e3o Paulo",
+    "12,345.67",
+]
+
+GOODS_AND_ORDERS = ["4006381333931", "20210201123456789", "012345678905", "SKU-4711", "T1000234"]
+
+
+@pytest.mark.parametrize(("kind", "text"), [(k, t) for k, ts in FOUND.items() for t in ts])
+def test_it_is_found_and_named(kind: str, text: str) -> None:
+    assert kind in pii.findings(text)
+    for around in ("{}", "Hello {} you", "https://shop.example/a/{}/b", "x={}", "_{}"):
+        redacted = pii.redact(around.format(text))
+        assert pii.REDACTED in redacted
+        assert pii.findings(redacted) == []
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_innocent_text_stays(text: str) -> None:
+    assert pii.redact(text) == text
+
+
+@pytest.mark.parametrize("text", GOODS_AND_ORDERS)
+def test_codes_of_goods_and_orders_stay(text: str) -> None:
+    assert pii.redact(text, pii.CODE) == text
+
+
+@pytest.mark.parametrize("kind", ["email", "ip", "iban", "client_id", "card", "click_id"])
+def test_codes_are_searched_for_what_has_a_form(kind: str) -> None:
+    for text in FOUND[kind]:
+        assert pii.REDACTED in pii.redact(f"A-{text}", pii.CODE)
+
+
+PIECES = st.sampled_from(
+    [t for texts in FOUND.values() for t in texts]
+    + [*INNOCENT, *GOODS_AND_ORDERS, "@", "%40", ".", "::", " ", "_", "/", "00", "+", "-", "\n"]
+)
+
+
+@given(texts=st.lists(st.lists(PIECES | st.text(max_size=6), max_size=6).map("".join), max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_sql_and_python_redact_alike(texts: list[str]) -> None:
+    texts = [text.replace("\x00", "") for text in texts]
+    for pattern in (pii.PROSE, pii.CODE):
+        sql = f"select {pii.redact_sql('t', pattern)}, {pii.has_personal_sql('t', pattern)} "
+        told = duckdb.execute(f"{sql} from (select unnest(?::varchar[]) as t)", [texts]).fetchall()
+        alike = [(pii.redact(t, pattern), pii.redact(t, pattern) != t) for t in texts]
+        # a text that already is the mark of a redaction is found and stays the same
+        assert [t for t, _ in told] == [t for t, _ in alike]
+        assert all(
+            found or not changed for (_, found), (_, changed) in zip(told, alike, strict=True)
+        )
+
+
+def test_an_empty_or_missing_text_is_no_find() -> None:
+    sql = f"select {pii.redact_sql('t')} from (select unnest(['', null]) as t)"
+    assert duckdb.execute(sql).fetchall() == [("",), (None,)]
+
+
+def test_only_addresses_of_people_leave_a_file_name() -> None:
+    told = pii.redact_emails("/data/2025-03-10/jane.doe@example.com/4006381333931.csv")
+    assert told == "/data/2025-03-10/[redacted]/4006381333931.csv"
