@@ -1,13 +1,19 @@
 """The one registry of the tables that Python writes: columns, types, units, keys, bounds, owner.
 
-dbt models carry their contract in their own YAML; a table is described in exactly one of the two places.
-From here come the column schema that Dagster shows, the contract checks, and the comments in the published file.
+dbt's sources and models carry their contract in dbt's YAML; a table is described in exactly one of
+the two places. From here come the column schema that Dagster shows, the contract checks, and the
+comments in the published file.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
+
+import yaml
+
+from mkt_assets.project import dbt_project_dir
 
 Privacy = Literal["none", "pseudonym", "personal"]
 #: an input without which a table cannot be computed
@@ -794,3 +800,19 @@ TABLES: tuple[Table, ...] = (
 )
 
 REGISTRY: dict[str, Table] = {table.path: table for table in TABLES}
+
+
+@cache
+def lake_columns(table: str) -> tuple[Column, ...]:
+    """The columns of a guarded table, as dbt's sources describe them.
+
+    Raises:
+        KeyError: dbt reads no such table.
+    """
+    path = dbt_project_dir() / "models" / "staging" / "_sources.yml"
+    sources = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]
+    tables = {t["name"]: t for source in sources for t in source["tables"]}
+    return tuple(
+        Column(c["name"], c["data_type"], c["description"], nullable=True)
+        for c in tables[table]["columns"]
+    )

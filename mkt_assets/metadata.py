@@ -6,7 +6,7 @@ Dagster refuses numpy scalars, dates and naive timestamps; everything passes thr
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,8 +18,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from mkt_assets.contracts import Table
+from mkt_assets.contracts import Column
 
+#: where Dagster looks for a column schema
+COLUMNS = "dagster/column_schema"
 _PICTURE_LIMIT = 200_000
 
 
@@ -40,10 +42,10 @@ def plain(value: Any) -> Any:
     return value
 
 
-def table_schema(table: Table) -> dg.TableSchema:
-    """The contract's columns as Dagster's column schema."""
+def table_schema(described_columns: Iterable[Column]) -> dg.TableSchema:
+    """A contract's columns as Dagster's column schema."""
     columns = []
-    for column in table.columns:
+    for column in described_columns:
         unit = f" [{column.unit}]" if column.unit else ""
         columns.append(
             dg.TableColumn(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mkt_assets.contract_checks import violations
 from mkt_assets.contracts import REGISTRY
-from mkt_assets.metadata import described, preview, table_schema
+from mkt_assets.metadata import COLUMNS, described, preview, table_schema
 from mkt_assets.partitions import SINGLE_RUN
 from mkt_assets.resources import LakeResource
 from mkt_assets.warehouse import Warehouse
@@ -24,7 +24,7 @@ def model_spec(path: str, *, deps: Sequence[str]) -> dg.AssetSpec:
         description=table.description,
         owners=[table.owner],
         kinds={"python", "parquet"},
-        metadata={"dagster/column_schema": table_schema(table)},
+        metadata={COLUMNS: table_schema(table.columns)},
     )
 
 

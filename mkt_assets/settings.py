@@ -19,8 +19,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mkt_assets.errors import MktError
-from mkt_assets.marts.project import dbt_project_dir
 from mkt_assets.privacy.pseudonyms import KeyRing
+from mkt_assets.project import dbt_project_dir
 
 _ENV_FILE = ".env"
 _PREFIX = "MKT_"

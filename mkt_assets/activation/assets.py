@@ -1,7 +1,5 @@
 """Creative library and DSP payload as Dagster assets."""
 
-import json
-
 import dagster as dg
 
 from mkt_assets.activation import payload
@@ -11,7 +9,7 @@ from mkt_assets.calendar_days import last_complete_day
 from mkt_assets.contracts import ACTIVATION
 from mkt_assets.lake import replacing
 from mkt_assets.marts.queries import CHANNELS, LINEAGE_IDS
-from mkt_assets.metadata import described
+from mkt_assets.metadata import COLUMNS, described
 from mkt_assets.model_assets import model_asset, store
 from mkt_assets.partitions import SINGLE_RUN, days_of_run
 from mkt_assets.privacy.policy import POLICY_V1
@@ -71,8 +69,20 @@ def dsp_payload(
             path=dg.MetadataValue.path(path),
             idempotency_key=built["idempotency_key"],
             lineage_ids=len(built["lineage_ids"]),
-            payload=dg.MetadataValue.json(json.loads(json.dumps({**built, "lineage_ids": "..."}))),
+            payload=dg.MetadataValue.json({**built, "lineage_ids": len(built["lineage_ids"])}),
         )
+        | {COLUMNS: _payload_columns()}
+    )
+
+
+def _payload_columns() -> dg.TableSchema:
+    """The fields of the payload, from its JSON Schema."""
+    fields = payload.schema()["properties"].items()
+    return dg.TableSchema(
+        [
+            dg.TableColumn(name, str(told.get("type", "object")), told.get("description"))
+            for name, told in fields
+        ]
     )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,8 +11,17 @@ import dagster as dg
 from mkt_assets.calendar_days import last_complete_day, today
 from mkt_assets.contracts import PRIVACY_OFFICE
 from mkt_assets.ingest.file_source import FileSource
-from mkt_assets.ingest.sources import Landed, SampleSource, Source
-from mkt_assets.metadata import described
+from mkt_assets.ingest.sources import (
+    ADS,
+    CONSENT,
+    EVENTS,
+    EXPERIMENTS,
+    Landed,
+    SampleSource,
+    Source,
+    raw_whole,
+)
+from mkt_assets.metadata import COLUMNS, described, parquet_schema
 from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
@@ -33,7 +43,9 @@ def source(lake: LakeResource) -> Source:
     return FileSource(lake.lake, known)
 
 
-def _told(landed: Mapping[date, Sequence[Landed]] | Sequence[Landed]) -> dg.MaterializeResult:
+def _told(
+    landed: Mapping[date, Sequence[Landed]] | Sequence[Landed], newest: Path
+) -> dg.MaterializeResult:
     parts = landed.values() if isinstance(landed, Mapping) else [landed]
     objects = [item for part in parts for item in part]
     aside: Counter[str] = Counter()
@@ -49,6 +61,7 @@ def _told(landed: Mapping[date, Sequence[Landed]] | Sequence[Landed]) -> dg.Mate
             duplicates=sum(item.duplicates for item in objects) or None,
             notes=sorted({note for item in objects for note in item.notes}) or None,
         )
+        | {COLUMNS: parquet_schema(newest)}
     )
 
 
@@ -60,7 +73,8 @@ def _told(landed: Mapping[date, Sequence[Landed]] | Sequence[Landed]) -> dg.Mate
 )
 def raw_events(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Land the asked days."""
-    return _told(source(lake).land_events(days_of(context)))
+    days = days_of(context)
+    return _told(source(lake).land_events(days), lake.lake.landed(EVENTS, days[-1]))
 
 
 @dg.asset(
@@ -73,7 +87,8 @@ def raw_ad_performance(
     context: dg.AssetExecutionContext, lake: LakeResource
 ) -> dg.MaterializeResult:
     """Land the asked days."""
-    return _told(source(lake).land_ads(days_of(context)))
+    days = days_of(context)
+    return _told(source(lake).land_ads(days), lake.lake.landed(ADS, days[-1]))
 
 
 @dg.asset(
@@ -83,7 +98,8 @@ def raw_ad_performance(
 )
 def raw_consent_log(lake: LakeResource) -> dg.MaterializeResult:
     """Land the whole log: consent given long ago still counts today."""
-    return _told(source(lake).land_consent(last_complete_day(settings())))
+    landed = source(lake).land_consent(last_complete_day(settings()))
+    return _told(landed, raw_whole(lake.lake, CONSENT))
 
 
 @dg.asset(
@@ -93,7 +109,8 @@ def raw_consent_log(lake: LakeResource) -> dg.MaterializeResult:
 )
 def raw_experiments(lake: LakeResource) -> dg.MaterializeResult:
     """Land every test."""
-    return _told(source(lake).land_experiments(last_complete_day(settings())))
+    landed = source(lake).land_experiments(last_complete_day(settings()))
+    return _told(landed, raw_whole(lake.lake, EXPERIMENTS))
 
 
 ASSETS = [

@@ -14,8 +14,8 @@ from mkt_assets.marts.dbt import (
     prepared_manifest,
     target_path,
 )
-from mkt_assets.marts.project import dbt_project_dir
 from mkt_assets.partitions import SINGLE_RUN
+from mkt_assets.project import dbt_project_dir
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse

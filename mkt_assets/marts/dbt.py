@@ -13,7 +13,7 @@ from pathlib import Path
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake
 from mkt_assets.locks import exclusive
-from mkt_assets.marts.project import dbt_project_dir
+from mkt_assets.project import dbt_project_dir
 from mkt_assets.settings import Settings
 
 #: folders of the project whose files decide what the manifest says

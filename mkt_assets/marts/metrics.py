@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from mkt_assets.marts.project import dbt_project_dir
+from mkt_assets.project import dbt_project_dir
 
 #: the additive columns that every KPI is a ratio of; their sums may be summed again
 BASE_METRICS = ("impressions", "clicks", "leads", "conversions", "mark_spent", "revenue")
@@ -73,4 +73,4 @@ def kpi_frame(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     columns = [c for c in (*BASE_METRICS, "spend") if c in frame]
     sums = frame.groupby(list(by), sort=True, dropna=False)[columns].sum(min_count=1)
     # the marts add money as DECIMAL(18, 4); binary dust beyond that is no money
-    return add_kpis(sums.reset_index().round(_MONEY_DIGITS))
+    return add_kpis(sums.round(_MONEY_DIGITS).reset_index())

@@ -6,9 +6,16 @@ from datetime import date
 import dagster as dg
 import pandas as pd
 
-from mkt_assets.contracts import PRIVACY_OFFICE
+from mkt_assets.contracts import PRIVACY_OFFICE, lake_columns
 from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, EXPERIMENTS
-from mkt_assets.metadata import described, parquet_rows, parquet_schema, preview
+from mkt_assets.metadata import (
+    COLUMNS,
+    described,
+    parquet_rows,
+    parquet_schema,
+    preview,
+    table_schema,
+)
 from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of, days_of_run
 from mkt_assets.privacy import quiet
 from mkt_assets.privacy.fates import Fates
@@ -23,6 +30,8 @@ _CONSENT = [["privacy", CONSENT]] if settings().has_consent_log else []
 
 
 def _spec(table: str, description: str, deps: list[list[str]]) -> dg.AssetSpec:
+    # what dbt does not read tells its columns when it is written
+    columns = {} if table == EXPERIMENTS else {COLUMNS: table_schema(lake_columns(table))}
     return dg.AssetSpec(
         key=[GROUP, table],
         deps=deps,
@@ -30,6 +39,7 @@ def _spec(table: str, description: str, deps: list[list[str]]) -> dg.AssetSpec:
         description=description,
         owners=[PRIVACY_OFFICE],
         kinds={"duckdb", "parquet"},
+        metadata=columns,
     )
 
 
@@ -39,8 +49,7 @@ def _guard(context: dg.AssetExecutionContext, lake: LakeResource) -> Guard:
     return Guard(lake.lake, known, context.run.run_id, ring.active if ring else None)
 
 
-def _told(lake: LakeResource, table: str, fates: Mapping[date, Fates]) -> dg.MaterializeResult:
-    newest = max(fates)
+def _told(table: str, fates: Mapping[date, Fates]) -> dg.MaterializeResult:
     table_of_days = pd.DataFrame(
         [
             {
@@ -64,8 +73,7 @@ def _told(lake: LakeResource, table: str, fates: Mapping[date, Fates]) -> dg.Mat
             sum(f.kept for f in fates.values()),
             waterfall=preview(table_of_days, rows=7),
             redacted_values={k: int(v) for k, v in redactions.items()} or None,
-        )
-        | {"dagster/column_schema": parquet_schema(lake.lake.partition(table, newest))},
+        ),
     )
 
 
@@ -92,15 +100,14 @@ def guarded_events(
     """Let nothing through that was not consented to, one day at a time."""
     days = days_of(context)
     fates = _guard(context, lake).events_of(days)
-    yield _told(lake, EVENTS, fates)
+    yield _told(EVENTS, fates)
     counted = [lake.lake.partition(COOKIELESS, day) for day in days]
     yield dg.MaterializeResult(
         asset_key=[GROUP, COOKIELESS],
         metadata=described(
             sum(parquet_rows(path) for path in counted),
             events=sum(f.cookieless for f in fates.values()),
-        )
-        | {"dagster/column_schema": parquet_schema(counted[-1])},
+        ),
     )
 
 
@@ -119,7 +126,7 @@ def guarded_events(
 def guarded_ads(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Stamp lineage and redact what personal data names may hold."""
     guard = _guard(context, lake)
-    return _told(lake, ADS, {day: guard.ads(day) for day in days_of(context)})
+    return _told(ADS, {day: guard.ads(day) for day in days_of(context)})
 
 
 @dg.multi_asset(
@@ -137,9 +144,8 @@ def guarded_consent(context: dg.AssetExecutionContext, lake: LakeResource) -> dg
     """Replace the identifiers of the consent log by the same pseudonyms as the events'."""
     with quiet.connect(lake.lake.landing) as con:
         fates = _guard(context, lake).consent(con)
-    schema = parquet_schema(lake.lake.whole(CONSENT))
     counted = described(fates.kept, quarantined=dict(fates.quarantined) or None)
-    return dg.MaterializeResult(metadata=counted | {"dagster/column_schema": schema})
+    return dg.MaterializeResult(metadata=counted)
 
 
 @dg.multi_asset(
@@ -160,7 +166,7 @@ def guarded_experiments(
     with quiet.connect(lake.lake.landing) as con:
         fates = _guard(context, lake).experiments(con)
     schema = parquet_schema(lake.lake.whole(EXPERIMENTS))
-    return dg.MaterializeResult(metadata=described(fates.kept) | {"dagster/column_schema": schema})
+    return dg.MaterializeResult(metadata=described(fates.kept) | {COLUMNS: schema})
 
 
 _GUARDED = [
@@ -190,10 +196,8 @@ _GUARDED = [
 def lineage_ledger(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Close the ledger: the guards wrote its lines, this adds them up for people."""
     told = waterfall(lake.lake, days_of_run(context.run))
-    schema = parquet_schema(next(lake.lake.guarded.glob(f"{LEDGER}/*/*.parquet")))
     return dg.MaterializeResult(
         metadata=described(int(told["lines"].sum()), consent_waterfall=preview(told))
-        | {"dagster/column_schema": schema}
     )
 
 

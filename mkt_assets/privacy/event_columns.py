@@ -79,6 +79,8 @@ ITEM_TEXTS: Final = ("item_id", *ITEM_PROSE)
 OWN_ID_LENGTH: Final = 6
 #: between the columns when they are scanned as one: no pattern reaches across it
 _BETWEEN: Final = "chr(31)"
+#: what no text holds: looked for where a person has no identifier of their own to look for
+_NOWHERE: Final = "(chr(31) || chr(30) || chr(31))"
 
 
 def _parameter_text(name: str) -> str:
@@ -179,7 +181,8 @@ def _flat_sql() -> str:
         [f"{expression} as {name}" for name, expression in _TEXTS_OF_COLUMNS.items()]
         + [f"{_parameter_text(param)} as {name}" for name, param in _TEXTS_OF_PARAMETERS.items()]
     )
-    money = ", ".join(f"ecommerce.{name}::{MONEY} as {name}" for name in AMOUNTS)
+    # the engine may cast before it leaves out the quarantined rows, whose amounts do not fit
+    money = ", ".join(f"try_cast(ecommerce.{name} as {MONEY}) as {name}" for name in AMOUNTS)
     return f"""
         select
             {texts},
@@ -221,7 +224,7 @@ def _redacted(text: str, pattern: str) -> str:
     """Redact what has a form, then the person's own identifiers, which may have none."""
     clean = pii.redact_sql(text, pattern)
     for own_id in ("user_pseudo_id", "user_id"):
-        sought = f"case when length({own_id}) >= {OWN_ID_LENGTH} then {own_id} else {_BETWEEN} end"
+        sought = f"case when length({own_id}) >= {OWN_ID_LENGTH} then {own_id} else {_NOWHERE} end"
         clean = f"replace({clean}, {sought}, '{pii.REDACTED}')"
     return clean
 

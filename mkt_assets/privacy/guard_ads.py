@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import pandas as pd
@@ -19,6 +20,7 @@ from mkt_assets.errors import InputError, MktError
 from mkt_assets.privacy import pii
 
 _MONEY: Final = pa.decimal128(18, 4)
+_CENT_OF_A_CENT: Final = Decimal("0.0001")
 
 SCHEMA: Final = pa.schema(
     [
@@ -134,22 +136,22 @@ def _told_apart(clean: dict[str, list[Any]], before: list[Any]) -> list[Any]:
 
 def _typed(column: pd.Series[Any], field: pa.Field) -> pa.Array:
     try:
-        if field.type == _MONEY:
-            return _money(column)
         if field.type == pa.date32():
             return pa.array(pd.to_datetime(column).dt.date, field.type)
-        return pa.array([None if pd.isna(v) else int(v) for v in column], field.type)
-    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        exact = _rounded if field.type == _MONEY else _whole
+        return pa.array([None if pd.isna(v) else exact(v) for v in column], field.type)
+    except (pa.ArrowException, ArithmeticError, ValueError, TypeError):
         fault = field.name
     # outside of the handler: the library's error quotes the value
     raise InputError(f"a value does not fit the type {field.type}", column=fault)
 
 
-def _money(column: pd.Series[Any]) -> pa.Array:
-    """Decimals rounded to four places, from decimals, floats or whole numbers."""
-    values = pa.array([None if pd.isna(v) else v for v in column])
-    if pa.types.is_null(values.type):
-        return values.cast(_MONEY)
-    if pa.types.is_integer(values.type):
-        values = values.cast(pa.decimal128(38, 4))
-    return pc.round(values, ndigits=4, round_mode="half_to_even").cast(_MONEY)
+def _rounded(value: Any) -> Decimal:
+    return Decimal(str(value)).quantize(_CENT_OF_A_CENT)
+
+
+def _whole(value: Any) -> int:
+    whole = int(value)
+    if whole != value:
+        raise ValueError
+    return whole

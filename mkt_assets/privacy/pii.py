@@ -5,9 +5,9 @@ and ``\s`` and ``\b`` mean ASCII.
 
 Limits, stated honestly: a pattern finds what has a form. It does not find the name of a person, a
 street, an address spelled "jane at example dot com", or a random token shorter than 32
-hexadecimal digits or 40 letters; an identifier with no form of its own is
-found only in the rows of the person it belongs to (see ``guard_events``). It errs on the
-side of redacting: a 13-digit article number in a page title goes too.
+hexadecimal digits or 40 letters; an identifier with no form of its own is found only in the rows of
+the person it belongs to (see ``guard_events``). It errs on the side of redacting: a 13-digit
+article number in a page title goes too.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ _IPV6 = (
 _IPV4 = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
 #: GA's own visitor id: random number, dot, first visit in seconds
 _CLIENT_ID = r"[0-9]{5,}\.[0-9]{9,}"
-# + or 00, then 9 to 15 digits: fewer would take "+20210201" in campaign names
-_PHONE_ABROAD = rf"(?:\+|%2[Bb]|{_START}00){_WIDE_GAP}?[1-9](?:{_WIDE_GAP}{{0,3}}[0-9]){{8,14}}"
+# + or 00, then 9 digits or more: fewer would take "+20210201" in campaign names
+_PHONE_ABROAD = rf"(?:\+|%2[Bb]|{_START}00){_WIDE_GAP}?[1-9](?:{_WIDE_GAP}{{0,3}}[0-9]){{8,}}"
 _PHONE_GROUPED = (
     rf"\([0-9]{{3}}\){_WIDE_GAP}?[0-9]{{3}}{_GAP}[0-9]{{4}}"
     rf"|[0-9]{{3}}{_GAP}[0-9]{{3}}{_GAP}[0-9]{{4}}"

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 WIDTH, HEIGHT = 1040, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 28, 12, 28
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _TICKS = 4
 
@@ -65,8 +65,16 @@ def line_chart(days: pd.DatetimeIndex, series: Mapping[str, pd.Series]) -> Chart
     return Chart(
         lines=[Line(name, _path(x, [y(one) for one in v])) for name, v in values.items()],
         x_ticks=_day_ticks(days, x),
-        y_ticks=[Tick(y(v), f"{v:,.10g}") for v in np.arange(0, top + step / 2, step)],
+        y_ticks=[Tick(y(v), _short(float(v))) for v in np.arange(0, top + step / 2, step)],
     )
+
+
+def _short(value: float) -> str:
+    """A tick's value in few letters: 2.5M, 40k, 0.5."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.10g}{letter}"
+    return f"{value:.10g}"
 
 
 def _nice(rough: float) -> float:

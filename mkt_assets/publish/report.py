@@ -45,7 +45,7 @@ def render(analysis: Analysis) -> str:
         ),
         insights=_records(analysis.tables["insights"]),
         anomalies=_records(found.sort_values("money_at_risk", ascending=False).head(12)),
-        clusters=_records(analysis.tables["campaign_clusters"]),
+        clusters=_groups(analysis.tables["campaign_clusters"]),
         overview=_overview(analysis.tables["kpi_daily"]),
     )
 
@@ -54,6 +54,14 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {str(k): None if _is_missing(v) else v for k, v in row.items()}
         for row in frame.to_dict("records")
+    ]
+
+
+def _groups(clusters: pd.DataFrame) -> list[dict[str, Any]]:
+    """One record a cluster, with the names of its campaigns."""
+    return [
+        {**_records(members.head(1))[0], "campaigns": ", ".join(members["campaign"])}
+        for _, members in clusters.groupby("cluster", sort=True)
     ]
 
 

@@ -27,16 +27,15 @@ STORAGE_VERSION = "v1.2.0"
 #: a reader that opened the version before last still finds its Parquet twins
 KEPT_VERSIONS = 3
 
-_PUBLICATION = """
-    create table snap.marts.publication as
-    select
-        $run_id::varchar as run_id,
-        $published_at::timestamptz as published_at,
-        $build_id::varchar as build_id,
-        $lineage_ids::varchar[] as lineage_ids,
-        $row_counts::map(varchar, bigint) as row_counts,
-        $absent::map(varchar, varchar) as absent
-"""
+#: the one row that every version carries about itself: name, type, meaning
+PUBLICATION_COLUMNS = (
+    ("run_id", "VARCHAR", "The Dagster run that published this version."),
+    ("published_at", "TIMESTAMP WITH TIME ZONE", "When it was published."),
+    ("build_id", "VARCHAR", "Fingerprint of the marts: equal contents have equal ids."),
+    ("lineage_ids", "VARCHAR[]", "Every input that is in it; see lineage_ledger."),
+    ("row_counts", "MAP(VARCHAR, BIGINT)", "Rows of each table."),
+    ("absent", "MAP(VARCHAR, VARCHAR)", "Inputs that were not given, and what to set."),
+)
 
 
 @dataclass(frozen=True)
@@ -146,8 +145,9 @@ def _describe(
     if "lineage_ledger" in rows:
         found = con.execute("select distinct lineage_id from snap.marts.lineage_ledger order by 1")
         lineage = [row[0] for row in found.fetchall()]
+    columns = ", ".join(f"${name}::{kind} as {name}" for name, kind, _ in PUBLICATION_COLUMNS)
     con.execute(
-        _PUBLICATION,
+        f"create table snap.marts.publication as select {columns}",
         {
             "run_id": publication.run_id,
             "published_at": publication.published_at,
@@ -160,6 +160,8 @@ def _describe(
             },
         },
     )
+    for name, _, words in PUBLICATION_COLUMNS:
+        con.execute(f"comment on column snap.marts.publication.{name} is {_text(words)}")
 
 
 def _copy_comments(con: duckdb.DuckDBPyConnection, mart: str) -> None:

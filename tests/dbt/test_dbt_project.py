@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from mkt_assets.marts.metrics import BASE_METRICS, kpi_frame, kpis
-from mkt_assets.marts.project import dbt_project_dir
+from mkt_assets.project import dbt_project_dir
 
 pytestmark = pytest.mark.slow
 

@@ -30,6 +30,8 @@ SOURCE = "drops/events_20250310.ndjson"
 class Workplace:
     """Files and a connection for one test; every ``guard`` starts from fresh outputs."""
 
+    NOON = NOON
+
     def __init__(self, folder: Path, con: duckdb.DuckDBPyConnection) -> None:
         self.folder, self.con = folder, con
         columns = {**RAW_EVENT_COLUMNS, **SOURCE_COLUMNS}

@@ -69,7 +69,11 @@ def test_money_of_any_kind_is_rounded_to_four_places(spend: Any) -> None:
 
 def test_personal_data_leaves_the_names() -> None:
     table, redactions = guarded(
-        {"campaign": "retarget jane@example.com", "campaign_id": "555-123-4567", "channel": "10.0.0.1"}
+        {
+            "campaign": "retarget jane@example.com",
+            "campaign_id": "555-123-4567",
+            "channel": "10.0.0.1",
+        }
     )
     assert table["campaign"].to_pylist() == ["retarget [redacted]"]
     assert redactions == {"campaign": 1, "campaign_id": 1, "channel": 1}
@@ -78,7 +82,11 @@ def test_personal_data_leaves_the_names() -> None:
 def test_campaigns_that_become_alike_stay_apart() -> None:
     alike = [{"campaign": f"for {name}@example.com"} for name in ("zoe", "adam")]
     table, _ = guarded(*alike, {"campaign": "for [redacted]"})
-    assert table["campaign"].to_pylist() == ["for [redacted]", "for [redacted] #1", "for [redacted] #2"]
+    assert table["campaign"].to_pylist() == [
+        "for [redacted]",
+        "for [redacted] #1",
+        "for [redacted] #2",
+    ]
     table, _ = guarded(alike[0] | {"campaign_id": "17"}, alike[1] | {"campaign_id": "4"})
     assert table["campaign"].to_pylist() == ["for [redacted] #17", "for [redacted] #4"]
 

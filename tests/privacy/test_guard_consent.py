@@ -44,9 +44,14 @@ def test_the_log_has_the_lake_s_columns(workplace: Workplace) -> None:
 
 
 def test_words_that_are_not_understood_are_denials(workplace: Workplace) -> None:
-    fates = workplace.log([("jane", NINE, *YES), ("jane", NINE + timedelta(1), "x", *("revoked",) * 3)])
+    fates = workplace.log(
+        [("jane", NINE, *YES), ("jane", NINE + timedelta(1), "x", *("revoked",) * 3)]
+    )
     assert workplace.consent is not None
-    assert [r["analytics_storage"] for r in workplace.read(workplace.consent)] == ["granted", "denied"]
+    assert [r["analytics_storage"] for r in workplace.read(workplace.consent)] == [
+        "granted",
+        "denied",
+    ]
     assert fates.kept == 2
     assert len(fates.notes) == len(SIGNALS)
 

@@ -57,8 +57,10 @@ def at(timestamp: int) -> datetime:
 def test_the_lake_s_columns_and_types(workplace: Workplace, rows: int) -> None:
     workplace.guard([workplace.event()] * rows)
     workplace.con.execute(f"create temp table told ({LAKE_COLUMNS})")
-    columns = [workplace.con.execute(f"describe select * from {t}").fetchall() for t in
-               (f"'{workplace.out}'", "told")]
+    columns = [
+        workplace.con.execute(f"describe select * from {t}").fetchall()
+        for t in (f"'{workplace.out}'", "told")
+    ]
     assert columns[0] == columns[1]
     described = workplace.con.execute(f"describe select * from '{workplace.cookieless}'").fetchall()
     assert [(name, kind) for name, kind, *_ in described] == [
@@ -158,7 +160,9 @@ def events_and_log(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[tuple[An
         for number in range(draw(st.integers(0, 10)))
     ]
     moments = draw(
-        st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(TIMES)), unique=True, max_size=8)
+        st.lists(
+            st.tuples(st.sampled_from(PEOPLE), st.sampled_from(TIMES)), unique=True, max_size=8
+        )
     )
     log = [(who, at(when), *(draw(LOGGED) for _ in range(4))) for who, when in moments]
     return rows, log
@@ -206,10 +210,16 @@ def test_what_the_policy_allows_is_kept_and_nothing_else(
     judged = [oracle(row, log, upstream=upstream) for row in rows]
 
     told = Counter(fate for fate, _ in judged)
-    assert (fates.rows_in, fates.kept, fates.cookieless) == (len(rows), told["kept"], told["cookieless"])
+    assert (fates.rows_in, fates.kept, fates.cookieless) == (
+        len(rows),
+        told["kept"],
+        told["cookieless"],
+    )
     assert fates.dropped == {f: n for f, n in sorted(told.items()) if f.startswith("consent_")}
 
-    names = "user_key, event_timestamp, analytics_storage, ad_storage, ad_user_data, ad_personalization"
+    names = (
+        "user_key, event_timestamp, analytics_storage, ad_storage, ad_user_data, ad_personalization"
+    )
     kept = Counter(tuple(row.values()) for row in workplace.kept(names))
     allowed = Counter(
         (pseudonym(row["user_pseudo_id"], KEY), row["event_timestamp"], *signals.values())
@@ -228,7 +238,10 @@ def test_a_policy_may_ask_for_more(workplace: Workplace) -> None:
 
 
 def test_an_explicit_no_beats_the_statement_about_upstream(workplace: Workplace) -> None:
-    rows = [workplace.event(privacy_info=None), workplace.event(privacy_info={"analytics_storage": "No"}, user_pseudo_id="9")]
+    rows = [
+        workplace.event(privacy_info=None),
+        workplace.event(privacy_info={"analytics_storage": "No"}, user_pseudo_id="9"),
+    ]
     fates = workplace.guard(rows, consent_basis=UPSTREAM)
     assert (fates.kept, fates.dropped) == (1, {"consent_denied": 1})
     (row,) = workplace.kept()
@@ -245,7 +258,9 @@ def test_cookieless_events_are_counted_and_are_nobody(workplace: Workplace) -> N
             workplace.event(**nobody),
             workplace.event(**nobody),
             workplace.event(**nobody, event_name="jane@example.com"),
-            workplace.event(privacy_info={"analytics_storage": "Yes", "uses_transient_token": "Yes"}),
+            workplace.event(
+                privacy_info={"analytics_storage": "Yes", "uses_transient_token": "Yes"}
+            ),
         ]
     )
     assert (fates.cookieless, fates.kept, fates.duplicates) == (4, 0, 0)
@@ -299,7 +314,10 @@ LATE, EARLY = 4 * 24 * HOUR, -4 * 24 * HOUR
         ({"event_name": " "}, "no_event_name"),
         ({"event_name": "n" * 41}, "long_event_name"),
         ({"privacy_info": {"analytics_storage": "Maybe"}}, "unknown_consent_word"),
-        ({"privacy_info": {"analytics_storage": "Yes", "ads_storage": "1"}}, "unknown_consent_word"),
+        (
+            {"privacy_info": {"analytics_storage": "Yes", "ads_storage": "1"}},
+            "unknown_consent_word",
+        ),
         ({"ecommerce": {"purchase_revenue": float("inf")}}, "impossible_amount"),
         ({"ecommerce": {"tax_value": float("nan")}}, "impossible_amount"),
         ({"ecommerce": {"refund_value": -1e14}}, "impossible_amount"),
