@@ -17,8 +17,11 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mkt_assets.errors import InputError, MktError
 from mkt_assets.settings import Settings
 
+_REFUSAL = f"{MktError.__module__}.{MktError.__qualname__}: "
+_INPUT_REFUSAL = f"{InputError.__module__}.{InputError.__qualname__}: "
 #: the one thing that a step says which a waiting person must see; failures come as events
 _WORTH_A_LINE = "waiting for"
 _DAGSTER_YAML = """\
@@ -125,7 +128,9 @@ class Reporter:
         error = event.event_specific_data.error
         while error.cause is not None:
             error = error.cause
-        told = f"{event.step_key.replace('__', '/')}: {error.message.strip()}"
+        # a refusal speaks for itself; the class of any other error tells what kind of bug it is
+        words = error.message.strip().removeprefix(_REFUSAL).removeprefix(_INPUT_REFUSAL)
+        told = f"{event.step_key.replace('__', '/')}: {words}"
         self.outcome.failures.append(told)
         self.say(f"FAILED {told}")
 

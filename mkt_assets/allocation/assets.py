@@ -21,4 +21,4 @@ def budget_allocation(lake: LakeResource, warehouse: Warehouse) -> dg.Materializ
     return store(lake, warehouse, "allocation/budget_allocation", proposed)
 
 
-ASSETS = [budget_allocation]
+ASSETS = [budget_allocation] if settings().has_ads else []

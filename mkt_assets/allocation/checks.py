@@ -23,4 +23,4 @@ def guardrails_hold(lake: LakeResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not broken, metadata={"broken": broken})
 
 
-CHECKS = [*contract_checks("allocation"), guardrails_hold]
+CHECKS = [*contract_checks("allocation"), *([guardrails_hold] if settings().has_ads else [])]

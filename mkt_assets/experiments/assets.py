@@ -6,6 +6,7 @@ from mkt_assets.experiments import analyse
 from mkt_assets.ingest.sources import EXPERIMENTS
 from mkt_assets.model_assets import model_asset, store
 from mkt_assets.resources import LakeResource
+from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
 
 
@@ -16,4 +17,4 @@ def experiment_results(lake: LakeResource, warehouse: Warehouse) -> dg.Materiali
     return store(lake, warehouse, "experiments/experiment_results", results)
 
 
-ASSETS = [experiment_results]
+ASSETS = [experiment_results] if settings().has_experiments else []

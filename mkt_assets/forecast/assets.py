@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from mkt_assets.forecast import charts, revenue, revenue_model, simulation
-from mkt_assets.marts.queries import CHANNEL_DAYS, SESSION_REVENUE_DAYS
+from mkt_assets.marts.queries import CHANNEL_DAYS, PURCHASE_REVENUE_DAYS
 from mkt_assets.metadata import picture
 from mkt_assets.model_assets import model_asset, model_assets, model_spec, store
 from mkt_assets.resources import LakeResource
@@ -16,7 +16,7 @@ from mkt_assets.warehouse import Warehouse
 _REVENUE_TABLE, _REVENUE = (
     ("marts/kpi_channel_daily", CHANNEL_DAYS)
     if settings().has_ads
-    else ("marts/fct_sessions", SESSION_REVENUE_DAYS)
+    else ("marts/fct_purchases", PURCHASE_REVENUE_DAYS)
 )
 
 

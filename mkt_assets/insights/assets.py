@@ -45,4 +45,4 @@ def ranked_insights(lake: LakeResource, warehouse: Warehouse) -> dg.MaterializeR
     return store(lake, warehouse, "insights/insights", said, spend_and_revenue=chart)
 
 
-ASSETS = [anomalies, campaign_trends, ranked_insights]
+ASSETS = [anomalies, campaign_trends, ranked_insights] if settings().has_ads else []

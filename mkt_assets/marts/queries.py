@@ -26,12 +26,16 @@ CHANNEL_DAYS = """
     order by date, channel
 """
 
-#: the same from GA4 alone, where there is no ad spend
-SESSION_REVENUE_DAYS = """
-    select session_date as date, channel_group as channel, cast(sum(revenue) as double) as revenue
-    from marts.fct_sessions
-    group by session_date, channel_group
-    order by date, channel
+#: revenue from GA4 alone, where there is no ad spend; a purchase without a session is Unassigned
+PURCHASE_REVENUE_DAYS = """
+    select
+        purchases.purchase_date as date,
+        coalesce(sessions.channel_group, 'Unassigned') as channel,
+        cast(sum(purchases.revenue) as double) as revenue
+    from marts.fct_purchases as purchases
+    left join marts.fct_sessions as sessions on purchases.session_key = sessions.session_key
+    group by 1, 2
+    order by 1, 2
 """
 
 #: one row per visitor

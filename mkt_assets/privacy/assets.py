@@ -19,9 +19,9 @@ from mkt_assets.metadata import (
 from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of, days_of_run
 from mkt_assets.privacy import quiet
 from mkt_assets.privacy.fates import Fates
-from mkt_assets.privacy.guarding import COOKIELESS, LEDGER, Guard
+from mkt_assets.privacy.guarding import COOKIELESS, Guard
 from mkt_assets.privacy.keys import key_ring
-from mkt_assets.privacy.ledger import waterfall
+from mkt_assets.privacy.ledger import LEDGER, waterfall
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 

@@ -2,9 +2,10 @@
 
 import dagster as dg
 
-from mkt_assets.privacy.guarding import LEDGER
-from mkt_assets.privacy.ledger import unbalanced, waterfall
+from mkt_assets.ingest.sources import CONSENT
+from mkt_assets.privacy.ledger import LEDGER, set_aside, unbalanced, waterfall
 from mkt_assets.resources import LakeResource
+from mkt_assets.settings import settings
 
 
 @dg.asset_check(
@@ -23,4 +24,27 @@ def every_row_is_accounted_for(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-CHECKS = [every_row_is_accounted_for]
+@dg.asset_check(
+    asset=["privacy", CONSENT],
+    blocking=True,
+    description="Every entry of the consent log has a person and a possible time.",
+)
+def every_consent_entry_has_its_place(lake: LakeResource) -> dg.AssetCheckResult:
+    """An entry that cannot be placed may be a refusal; until then an earlier grant would hold."""
+    aside = set_aside(lake.lake, CONSENT)
+    told = ", ".join(f"{n} {why}" for why, n in aside.items())
+    return dg.AssetCheckResult(
+        passed=not aside,
+        description=f"set aside: {told}; correct the log" if aside else "every entry has its place",
+        metadata={"set_aside": aside},
+    )
+
+
+CHECKS = [
+    every_row_is_accounted_for,
+    *(
+        [every_consent_entry_has_its_place]
+        if settings().has_ga4 and settings().has_consent_log
+        else []
+    ),
+]

@@ -36,13 +36,13 @@ from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guard_ads import guard_ads
 from mkt_assets.privacy.guard_consent import guard_consent
 from mkt_assets.privacy.guard_events import guard_events
+from mkt_assets.privacy.ledger import LEDGER
 from mkt_assets.privacy.lineage import NO_KEY, ledger_rows, lineage_id
 from mkt_assets.privacy.policy import POLICY_V1, UPSTREAM, Policy
 from mkt_assets.privacy.pseudonyms import Key
 from mkt_assets.settings import Settings
 
 COOKIELESS = "cookieless_daily"
-LEDGER = "lineage_ledger"
 
 _WORKERS = 2
 #: above this a day keeps all cores busy by itself, and two would need twice the memory

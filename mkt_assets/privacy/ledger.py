@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
 import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 
 from mkt_assets.lake import Lake
 
+LEDGER = "lineage_ledger"
 _FATES = "rows_kept + rows_dropped_consent + rows_cookieless + rows_duplicate + rows_quarantined"
 
 _WATERFALL = """
@@ -26,7 +30,7 @@ _WATERFALL = """
 
 
 def _pattern(lake: Lake) -> str:
-    return str(lake.guarded / "lineage_ledger" / "*" / "*.parquet")
+    return str(lake.guarded / LEDGER / "*" / "*.parquet")
 
 
 def waterfall(lake: Lake, days: Sequence[date]) -> pd.DataFrame:
@@ -48,3 +52,13 @@ def unbalanced(lake: Lake) -> list[str]:
         f"{table} of {day}, lineage {lineage}: {came} rows came in, {told} are accounted for"
         for lineage, table, day, came, told in found
     ]
+
+
+def set_aside(lake: Lake, table: str) -> dict[str, int]:
+    """Why rows of an unpartitioned table are not in the lake, duplicates apart."""
+    lines = lake.whole(LEDGER).with_name("whole") / f"{table}.parquet"
+    reasons: Counter[str] = Counter()
+    for line in pq.read_table(lines).to_pylist():
+        reasons.update(json.loads(line["reasons"]))
+    reasons.pop("duplicate", None)
+    return dict(reasons)
