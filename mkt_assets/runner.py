@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mkt_assets.errors import InputError, MktError
+from mkt_assets.lake import Lake
+from mkt_assets.locks import exclusive
 from mkt_assets.settings import Settings
 
 _REFUSAL = f"{MktError.__module__}.{MktError.__qualname__}: "
@@ -210,7 +212,11 @@ def dagster_instance(settings: Settings) -> Iterator[Any]:
         if not config.is_file():
             config.write_text(_DAGSTER_YAML, encoding="utf-8")
         os.environ["DAGSTER_HOME"] = str(home)
-    with dg.DagsterInstance.get() as instance:
+    # two first runs at once would both create Dagster's tables, and one would fail
+    lock = Lake(settings.data_dir).locks / "dagster.lock"
+    with exclusive(lock, "the opening of Dagster's history", timeout=settings.lock_timeout_seconds):
+        instance = dg.DagsterInstance.get()
+    with instance:
         yield instance
 
 

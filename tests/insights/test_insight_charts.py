@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pandas as pd
 import pytest
 
@@ -52,5 +50,9 @@ def test_a_few_days_can_be_drawn(calm: pd.DataFrame, days: int) -> None:
 
 
 def test_no_global_plotting_state(calm: pd.DataFrame) -> None:
+    """A long-lived worker must not collect figures."""
+    from matplotlib import pyplot
+
+    before = pyplot.get_fignums()
     charts.daily_spend_revenue(calm)
-    assert "matplotlib.pyplot" not in sys.modules
+    assert pyplot.get_fignums() == before
