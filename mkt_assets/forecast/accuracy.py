@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mkt_assets.forecast import calibration
+from mkt_assets.forecast.history import known_days
 from mkt_assets.forecast.point import MODELS, SEASONAL_NAIVE
 
 #: windows that do not overlap; six weeks of a 14-day horizon
@@ -46,8 +47,6 @@ def backtest(history: pd.DataFrame, horizon: int = 14, folds: int = FOLDS) -> pd
         coverage95`` (shares of days inside; NaN where too few earlier errors existed),
         ``beats_baseline`` (of the model, over all its windows).
     """
-    from mkt_assets.forecast.revenue import known_days
-
     known = known_days(history)
     return score(known, past_windows(known, horizon, folds), horizon, folds)
 

@@ -13,6 +13,7 @@ import pandas as pd
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.errors import InputError
 from mkt_assets.forecast import accuracy, calibration
+from mkt_assets.forecast.history import known_days
 from mkt_assets.forecast.point import MODELS, PROPHET, SEASONAL_NAIVE
 
 METHOD = (
@@ -83,30 +84,6 @@ def forecast_all(daily: pd.DataFrame, horizon: int = 14) -> tuple[pd.DataFrame, 
         folds = accuracy.score(known, windows, horizon, accuracy.FOLDS)
         scores.append(accuracy.summarise(folds, name, horizon, made_on))
     return _table("revenue_forecast", forecasts), _table("forecast_accuracy", scores)
-
-
-def known_days(history: pd.DataFrame) -> pd.Series[float]:
-    """The known days of ``history``, sorted and checked (:func:`forecast` lists the errors)."""
-    missing = [name for name in ("ds", "y") if name not in history]
-    if missing:
-        raise InputError(
-            "a column is missing", column=missing[0], remedy="The history needs ds and y."
-        )
-    days = pd.to_datetime(history["ds"], errors="coerce")
-    values = pd.to_numeric(history["y"], errors="coerce").astype("float64")
-    _refuse(history["ds"], days.isna(), "ds", "not a date")
-    _refuse(history["y"], values.isna() & history["y"].notna(), "y", "not a number")
-    _refuse(history["y"], values.abs() == np.inf, "y", "not a finite number")
-    index = pd.DatetimeIndex(days)
-    index = (index.tz_localize(None) if index.tz is not None else index).normalize()
-    _refuse(
-        history["ds"],
-        pd.Series(index.duplicated()),
-        "ds",
-        "a day given twice",
-        "Sum to one row a day.",
-    )
-    return pd.Series(values.to_numpy(), index=index, name="y").sort_index().dropna()
 
 
 def _predict(
@@ -189,12 +166,3 @@ def _check_request(horizon: int, levels: Sequence[int]) -> None:
     for level in levels:
         if not 0 < level / 100 < 1:
             raise InputError("an interval level must lie between 0 and 100 percent", value=level)
-
-
-def _refuse(
-    given: pd.Series[float], bad: pd.Series[bool], column: str, problem: str, remedy: str = ""
-) -> None:
-    where = np.flatnonzero(bad.to_numpy())
-    if len(where):
-        row = int(where[0])
-        raise InputError(problem, row=row + 1, column=column, value=given.iloc[row], remedy=remedy)

@@ -106,6 +106,8 @@ def _only(report: AdFile, days: Sequence[date]) -> AdFile:
             remedy="Check the {date} in the location, or transfer the file of that day.",
         )
     strays = report.rows[~asked]
+    # no rows at all are told as one empty line
+    raw = strays.to_json(orient="records", lines=True, date_format="iso").splitlines()
     wrong = pd.DataFrame(
         {
             "source_row": strays["source_row"],
@@ -113,7 +115,7 @@ def _only(report: AdFile, days: Sequence[date]) -> AdFile:
             "column": report.mapping["date"],
             "reason": "wrong_day",
             "value": strays["date"].dt.strftime("%Y-%m-%d"),
-            "raw": strays.to_json(orient="records", lines=True, date_format="iso").splitlines(),
+            "raw": raw[: len(strays)],
         }
     )
     aside = pd.concat([report.quarantined, typed_quarantine(wrong)], ignore_index=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -20,6 +18,8 @@ from mkt_assets.lake import replacing
 from mkt_assets.marts.metrics import add_kpis, kpi_frame
 from mkt_assets.privacy.lineage import NO_KEY, lineage_id
 from mkt_assets.privacy.policy import POLICY_V1
+from mkt_assets.publish.analysis import Analysis
+from mkt_assets.publish.report import render
 
 DateOrder = Literal["ymd", "dmy", "mdy"]
 
@@ -27,70 +27,6 @@ _KEY = ["date", "channel", "campaign"]
 #: as the mart: platforms still correct the newest days
 _LATE_DAYS = 3
 _CLEAN = [*_KEY, "campaign_id", "currency", "impressions", "clicks", "leads", "conversions"]
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """What was computed from one file; every table is a frame that was also written as CSV."""
-
-    source: Path
-    out: Path
-    currency: str
-    tables: dict[str, pd.DataFrame]
-    rows_in: int
-    quarantined: dict[str, int]
-    mapping: dict[str, str]
-    date_format: str
-    notes: Sequence[str] = field(default_factory=tuple)
-
-    @property
-    def totals(self) -> dict[str, float | None]:
-        """Sums and KPIs over the whole file."""
-        whole = kpi_frame(self.tables["marketing_kpi"].assign(all="all"), ["all"])
-        row = whole.drop(columns="all").iloc[0]
-        return {str(k): None if pd.isna(value) else float(value) for k, value in row.items()}
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "success": True,
-            "file": str(self.source),
-            "out": str(self.out),
-            "rows_in": self.rows_in,
-            "rows_kept": len(self.tables["marketing_kpi"]),
-            "quarantined": self.quarantined,
-            "columns": self.mapping,
-            "date_format": self.date_format,
-            "notes": list(self.notes),
-            "totals": self.totals,
-            "tables": {name: len(frame) for name, frame in self.tables.items()},
-        }
-
-    def as_text(self) -> str:
-        """For people."""
-        kpi = self.tables["marketing_kpi"]
-        totals = self.totals
-        facts = [
-            ("Rows", f"{self.rows_in:,} read, {len(kpi):,} kept"),
-            ("Days", f"{kpi['date'].min():%Y-%m-%d} to {kpi['date'].max():%Y-%m-%d}"),
-            ("Spend", self._money(totals["mark_spent"])),
-            ("Revenue", self._money(totals["revenue"])),
-            ("ROAS", "no spend" if totals["roas"] is None else f"{totals['roas']:.2f}"),
-        ]
-        facts += [("Set aside", f"{n:,} rows: {why}") for why, n in self.quarantined.items()]
-        facts += [("Note", note) for note in self.notes]
-        lines = [f"  {label:<10} {words}" for label, words in facts]
-        said = [f"  {i}. {row.headline}" for i, row in enumerate(self._insights(), start=1)]
-        nothing = "  Nothing stands out."
-        return "\n".join(
-            [*lines, "", *(said or [nothing]), "", f"  Report: {self.out}/report.html"]
-        )
-
-    def _money(self, amount: float | None) -> str:
-        return "not given" if amount is None else f"{self.currency} {amount:,.2f}"
-
-    def _insights(self) -> Any:
-        return self.tables["insights"].head(5).itertuples()
 
 
 def analyze_file(
@@ -154,8 +90,6 @@ def campaign_days(clean: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write(analysis: Analysis, quarantined: pd.DataFrame) -> None:
-    from mkt_assets.publish.report import render
-
     if analysis.out.exists() and not analysis.out.is_dir():
         raise InputError("the place for the results is no folder", file=analysis.out)
     analysis.out.mkdir(parents=True, exist_ok=True)

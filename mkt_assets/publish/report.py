@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import pandas as pd
 
 from mkt_assets.marts.metrics import kpi_frame, kpis
+from mkt_assets.publish.analysis import Analysis
 from mkt_assets.publish.lines import Chart, line_chart
-
-if TYPE_CHECKING:
-    from mkt_assets.publish.analyze import Analysis
 
 _TEMPLATES = Path(__file__).with_name("templates")
 #: what stands where there was nothing to divide by
