@@ -128,8 +128,11 @@ class Reporter:
 
     def _failed(self, event: Any) -> None:
         error = event.event_specific_data.error
-        while error.cause is not None:
+        # what a refusal was raised from says less than the refusal
+        while error.cause is not None and not error.message.startswith((_REFUSAL, _INPUT_REFUSAL)):
             error = error.cause
+        if error.cls_name == "DagsterAssetCheckFailedError":
+            return  # the check itself has said what is wrong
         # a refusal speaks for itself; the class of any other error tells what kind of bug it is
         words = error.message.strip().removeprefix(_REFUSAL).removeprefix(_INPUT_REFUSAL)
         told = f"{event.step_key.replace('__', '/')}: {words}"

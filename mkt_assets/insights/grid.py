@@ -17,10 +17,10 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
-#: spend and what it bought: must be there and be numbers
-REQUIRED = ("spend", "impressions", "clicks")
-#: outcomes: may be absent as columns, or NaN on some days
-OUTCOMES = ("conversions", "revenue")
+#: without it there is nothing to judge
+REQUIRED = ("spend",)
+#: not every platform tells these: may be absent as columns, or NaN on some days
+TOLD = ("impressions", "clicks", "conversions", "revenue")
 KEYS = ("date", "channel", "campaign")
 
 
@@ -45,9 +45,9 @@ class Grid:
 def check_daily(daily: pd.DataFrame) -> pd.DataFrame:
     """``daily`` with typed columns, sorted by date and campaign, or an ``InputError``.
 
-    Refused: a missing column, a date that is none, a blank name, NaN in spend, impressions or
-    clicks, an infinite number anywhere, and two rows for one date and campaign. Row numbers in
-    the messages count from 1 in the order in which the rows came.
+    Refused: a missing column, a date that is none, a blank name, NaN in spend, an infinite number
+    anywhere, and two rows for one date and campaign. NaN in another amount is not known, never
+    zero. Row numbers in the messages count from 1 in the order in which the rows came.
     """
     for column in (*KEYS, *REQUIRED):
         if column not in daily:
@@ -57,7 +57,7 @@ def check_daily(daily: pd.DataFrame) -> pd.DataFrame:
     for name in ("channel", "campaign"):
         _refuse_where(out[name].isna().to_numpy(), out[name], "name is blank", "Name it.")
         out[name] = out[name].astype(str)
-    for name in (*REQUIRED, *OUTCOMES):
+    for name in (*REQUIRED, *TOLD):
         out[name] = _numbers(out, name)
     repeated = out.duplicated(["date", "campaign"]).to_numpy()
     _refuse_where(
@@ -66,7 +66,7 @@ def check_daily(daily: pd.DataFrame) -> pd.DataFrame:
         "two rows for one date and campaign",
         "Add the rows up, or give campaigns of different channels different names.",
     )
-    columns = [*KEYS, *REQUIRED, *OUTCOMES]
+    columns = [*KEYS, *REQUIRED, *TOLD]
     return out[columns].sort_values(["date", "campaign"], kind="stable", ignore_index=True)
 
 
@@ -87,7 +87,7 @@ def build_grid(checked: pd.DataFrame) -> Grid:
         dates,
         tuple(firsts["campaign"]),
         tuple(firsts["channel"]),
-        *(matrix(name) for name in (*REQUIRED, *OUTCOMES)),
+        *(matrix(name) for name in (*REQUIRED, *TOLD)),
     )
 
 

@@ -248,3 +248,16 @@ def test_the_measuring_stick(tmp_path: Path) -> None:
     assert with_events.loc["ALL(micro)", "f1"] >= 0.75
     assert with_events.loc["ALL(micro)", "fa_cy"] <= 0.3
     assert without.loc["ALL(micro)", "fa_cy"] <= 0.2
+
+
+def test_a_platform_that_tells_no_impressions_or_clicks_is_still_watched(
+    troubled: pd.DataFrame,
+) -> None:
+    """What needs the missing column is not judged; what does not is judged as before."""
+    whole = detect(troubled)
+    found = detect(troubled.drop(columns=["impressions", "clicks"]))
+    assert set(found["type"]) <= {"spend_spike", "zero_spend"}
+    wanted = whole[whole["type"].isin({"spend_spike", "zero_spend"})]
+    assert found[["campaign", "type", "start"]].values.tolist() == (
+        wanted[["campaign", "type", "start"]].values.tolist()
+    )

@@ -51,8 +51,8 @@ def test_a_few_days_can_be_drawn(calm: pd.DataFrame, days: int) -> None:
 
 def test_no_global_plotting_state(calm: pd.DataFrame) -> None:
     """A long-lived worker must not collect figures."""
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
-    before = pyplot.get_fignums()
+    before = plt.get_fignums()
     charts.daily_spend_revenue(calm)
-    assert pyplot.get_fignums() == before
+    assert plt.get_fignums() == before

@@ -257,7 +257,9 @@ def event(number: int, day: date = FIRST, **cells: Any) -> dict[str, Any]:
     """An event of the export as a JSON line has it."""
     return {
         "event_date": f"{day:%Y%m%d}",
-        "event_timestamp": str(int(pd.Timestamp(day, tz="UTC").timestamp() + 43_200 + number) * 10**6),
+        "event_timestamp": str(
+            int(pd.Timestamp(day, tz="UTC").timestamp() + 43_200 + number) * 10**6
+        ),
         "event_name": "page_view",
         "user_pseudo_id": f"{number}.1700000000",
         "event_params": [{"key": "ga_session_id", "value": {"int_value": "7"}}],

@@ -26,8 +26,12 @@ def report(**spoiled: str) -> bytes:
     lines = [HEADER]
     for number in range(30):
         day = date(2024, 3, 1) + timedelta(days=number)
-        lines.append(f"{day},Search,brand,{1000 + number},{50 + number % 7},{20 + number}.5,2,90.25")
-        lines.append(f"{day},Social,shoes,{2000 - number},{60 + number % 5},{40 + number}.5,3,70.75")
+        lines.append(
+            f"{day},Search,brand,{1000 + number},{50 + number % 7},{20 + number}.5,2,90.25"
+        )
+        lines.append(
+            f"{day},Social,shoes,{2000 - number},{60 + number % 5},{40 + number}.5,3,70.75"
+        )
     for number, line in spoiled.items():
         lines[int(number.removeprefix("line"))] = line
     return "\n".join([*lines, ""]).encode()

@@ -140,7 +140,9 @@ def test_every_announced_table_is_published_with_its_rows(there: Product) -> Non
             table: con.execute(f"select count(*) from marts.{table}").fetchone()[0]
             for table in wanted
         }
-        told = {row[0] for row in con.execute("select lineage_id from marts.lineage_ledger").fetchall()}
+        told = {
+            row[0] for row in con.execute("select lineage_id from marts.lineage_ledger").fetchall()
+        }
     assert counts == actual
     assert absent == {}
     assert set(lineage) == told

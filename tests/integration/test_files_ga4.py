@@ -103,7 +103,9 @@ def test_purchases_are_filled_and_their_items_are_the_rows_kept(there: Product) 
     ]
 
 
-def test_no_visitor_of_the_file_is_known_by_name(there: Product, shared: Path, winter: Told) -> None:
+def test_no_visitor_of_the_file_is_known_by_name(
+    there: Product, shared: Path, winter: Told
+) -> None:
     source = f"read_csv('{shared / 'data' / 'ga4_purchase_items.csv'}', all_varchar = true)"
     with duckdb.connect() as con:
         ids = con.execute(f"select distinct user_pseudo_id from {source} limit 50").fetchall()

@@ -105,5 +105,7 @@ def test_both_published_the_same_tables(both: Told, product: Product) -> None:
 
 def test_nothing_half_written_is_left(both: Told, product: Product) -> None:
     there = product(both["home"], SMALL)
-    left = [p for p in there.data.rglob("*") if p.name.startswith(".writing-") or p.suffix == ".wal"]
+    left = [
+        p for p in there.data.rglob("*") if p.name.startswith(".writing-") or p.suffix == ".wal"
+    ]
     assert left == []
