@@ -258,6 +258,6 @@ def test_a_platform_that_tells_no_impressions_or_clicks_is_still_watched(
     found = detect(troubled.drop(columns=["impressions", "clicks"]))
     assert set(found["type"]) <= {"spend_spike", "zero_spend"}
     wanted = whole[whole["type"].isin({"spend_spike", "zero_spend"})]
-    assert found[["campaign", "type", "start"]].values.tolist() == (
-        wanted[["campaign", "type", "start"]].values.tolist()
+    assert found[["campaign", "type", "start"]].to_numpy().tolist() == (
+        wanted[["campaign", "type", "start"]].to_numpy().tolist()
     )
