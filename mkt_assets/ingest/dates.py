@@ -204,8 +204,8 @@ def _choose(counts: Counter[str], readings: Readings, order: Order | None, colum
                 f"(this value is {one} or {two})",
                 column=column,
                 value=sample,
-                remedy="Write ISO dates (YYYY-MM-DD), or state the order: date_order='dmy', 'mdy' "
-                "or 'ymd' (MKT_DATE_ORDER).",
+                remedy="Write ISO dates (YYYY-MM-DD), or state the order, dmy, mdy or ymd: "
+                "MKT_DATE_ORDER, or --date-order of mkt analyze.",
             )
     return first
 
@@ -216,7 +216,7 @@ def _of_order(rivals: list[str], order: Order, column: str) -> list[str]:
         raise InputError(
             f"the dates do not fit the given order {order!r}: they are written {rivals[0]}",
             column=column,
-            remedy="Drop date_order (MKT_DATE_ORDER) for this file, or correct the dates.",
+            remedy="Leave the order (MKT_DATE_ORDER, --date-order) away, or correct the dates.",
         )
     return kept
 

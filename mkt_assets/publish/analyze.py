@@ -97,6 +97,8 @@ def _write(analysis: Analysis, quarantined: pd.DataFrame) -> None:
     if len(quarantined):
         # the raw line may hold personal data; the reason and the row are enough to find it
         tables["quarantined"] = quarantined.drop(columns=["raw", "value"], errors="ignore")
+    else:
+        (analysis.out / "quarantined.csv").unlink(missing_ok=True)
     for name, frame in tables.items():
         with replacing(analysis.out / f"{name}.csv") as writing:
             frame.to_csv(writing, index=False, date_format="%Y-%m-%d")

@@ -19,7 +19,12 @@ _MODELS = published_models(settings())
 
 @dg.asset(
     key=["publish", "bi_snapshot"],
-    deps=[*(["marts", mart] for mart in _MARTS), *(path.split("/") for path in _MODELS)],
+    # the payload too: what its checks refuse must not be published beside it
+    deps=[
+        *(["marts", mart] for mart in _MARTS),
+        *(path.split("/") for path in _MODELS),
+        ["activation", "dsp_payload"],
+    ],
     group_name="publish",
     description="A complete read-only copy of everything published: serving/mkt_bi.duckdb.",
     owners=[ANALYTICS],

@@ -31,6 +31,23 @@ GROUPS = [
     "ingest", "privacy", "marts", "insights", "forecast", "audiences", "experiments",
     "allocation", "activation", "publish",
 ]  # fmt: skip
+#: what Dagster's own history says of each asset: the keys of its metadata
+HISTORY = """
+import json
+import dagster as dg
+from mkt_assets.definitions import defs
+
+graph = defs.resolve_asset_graph()
+with dg.DagsterInstance.get() as instance:
+    told = {
+        key.to_user_string(): sorted(
+            graph.get(key).metadata.keys()
+            | instance.get_latest_materialization_event(key).asset_materialization.metadata.keys()
+        )
+        for key in graph.executable_asset_keys
+    }
+print(json.dumps(told))
+"""
 FATES = (
     "rows_kept", "rows_dropped_consent", "rows_cookieless", "rows_duplicate", "rows_quarantined",
 )  # fmt: skip
@@ -284,6 +301,15 @@ def test_the_payload_of_the_last_day_is_traceable(demo: Told, there: Product) ->
     ((known,),) = there.rows("select list(lineage_id) from marts.lineage_ledger")
     assert set(payload["lineage_ids"]) <= set(known)
     assert payload["idempotency_key"]
+
+
+def test_every_asset_tells_its_columns_and_its_rows(there: Product) -> None:
+    home = {"DAGSTER_HOME": str(there.data / "dagster")}
+    done = type(there)(there.home, home).run("python", "-c", HISTORY)
+    assert done["code"] == 0, done["err"]
+    told = json.loads(done["out"])
+    assert [key for key, keys in told.items() if "dagster/column_schema" not in keys] == []
+    assert [key for key, keys in told.items() if "dagster/row_count" not in keys] == []
 
 
 def test_json_is_one_object_that_says_what_the_lines_said(demo: Told, again: Told) -> None:
