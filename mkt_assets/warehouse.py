@@ -76,6 +76,19 @@ class Warehouse(DuckDBResource):
             writing.write_text(json.dumps({"build_id": build_id, "tables": prints}, indent=1))
         return prints
 
+    def row_counts(self) -> dict[str, int]:
+        """The rows of everything that dbt built, views too, by name."""
+        with self.get_connection() as connection:
+            found = connection.execute(
+                "select table_schema, table_name from information_schema.tables "
+                "where table_schema in ('staging', 'intermediate', 'marts') order by 1, 2"
+            ).fetchall()
+            counts = {}
+            for schema, name in found:
+                row = connection.execute(f'select count(*) from {schema}."{name}"').fetchone()
+                counts[name] = int(row[0]) if row else 0
+            return counts
+
     def build_id(self) -> str:
         """The current build of the marts: equal contents have equal ids.
 

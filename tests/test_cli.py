@@ -1,4 +1,4 @@
-"""`mkt` as people and scripts use it: exit codes, one clear line for a refusal, JSON where asked."""
+"""`mkt` as people and scripts use it: exit codes, one clear line for a refusal, JSON."""
 
 from __future__ import annotations
 
@@ -103,23 +103,22 @@ def test_days_that_cannot_be_run_are_refused_in_one_line(
 
 @pytest.mark.parametrize("command", ["run", "demo"])
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("setting", "words"),
     [
-        ("MKT_SORCE", "files", "unknown setting MKT_SORCE"),
-        ("MKT_TIMEZONE", "Mars/Olympus", "MKT_TIMEZONE"),
-        ("MKT_SOURCE", "files", "needs MKT_GA4_URI or MKT_ADS_URI"),
-        ("MKT_PII_KEYS", "not-a-secret-but-close", "MKT_PII_KEYS"),
+        (("MKT_SORCE", "files"), "unknown setting MKT_SORCE"),
+        (("MKT_TIMEZONE", "Mars/Olympus"), "MKT_TIMEZONE"),
+        (("MKT_SOURCE", "files"), "needs MKT_GA4_URI or MKT_ADS_URI"),
+        (("MKT_PII_KEYS", "not-a-secret-but-close"), "MKT_PII_KEYS"),
     ],
 )
 def test_a_setting_that_is_wrong_is_refused_by_name(
     mkt: Callable[..., Result],
     monkeypatch: pytest.MonkeyPatch,
     command: str,
-    name: str,
-    value: str,
+    setting: tuple[str, str],
     words: str,
 ) -> None:
-    monkeypatch.setenv(name, value)
+    monkeypatch.setenv(*setting)
     result = mkt(command)
     assert result.exit_code == 1
     assert words in _one_line(result.stderr)

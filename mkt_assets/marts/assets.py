@@ -69,19 +69,22 @@ def dbt_marts(
     )
     events = list(running.stream())
     failure = running.get_error()
-    prints = {} if failure else warehouse.stamp_build()
+    counts = {}
+    if not failure:
+        warehouse.stamp_build()
+        counts = warehouse.row_counts()
     for event in events:
-        yield _with_row_count(event, prints)
+        yield _with_row_count(event, counts)
     if failure:
         raise failure
 
 
-def _with_row_count(event: Any, prints: Mapping[str, Mapping[str, Any]]) -> Any:
-    """A mart's event with its row count, which dbt does not tell."""
+def _with_row_count(event: Any, counts: Mapping[str, int]) -> Any:
+    """A model's event with its row count, which dbt does not tell."""
     if not isinstance(event, dg.Output):
         return event
     table = event.output_name.rsplit("__", 1)[-1]
-    counted = {"dagster/row_count": prints[table]["rows"]} if table in prints else {}
+    counted = {"dagster/row_count": counts[table]} if table in counts else {}
     return dg.Output(
         event.value,
         output_name=event.output_name,
