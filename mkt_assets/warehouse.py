@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,15 @@ from mkt_assets.lake import replacing
 
 _READ_WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What dbt built: where, how many rows, and its columns with their types."""
+
+    schema: str
+    rows: int
+    columns: dict[str, str]
 
 
 class Warehouse(DuckDBResource):
@@ -76,18 +86,14 @@ class Warehouse(DuckDBResource):
             writing.write_text(json.dumps({"build_id": build_id, "tables": prints}, indent=1))
         return prints
 
-    def row_counts(self) -> dict[str, int]:
-        """The rows of everything that dbt built, views too, by name."""
+    def relations(self) -> dict[str, Relation]:
+        """Everything that dbt built, views too, by name."""
         with self.get_connection() as connection:
             found = connection.execute(
                 "select table_schema, table_name from information_schema.tables "
                 "where table_schema in ('staging', 'intermediate', 'marts') order by 1, 2"
             ).fetchall()
-            counts = {}
-            for schema, name in found:
-                row = connection.execute(f'select count(*) from {schema}."{name}"').fetchone()
-                counts[name] = int(row[0]) if row else 0
-            return counts
+            return {name: _relation(connection, schema, name) for schema, name in found}
 
     def build_id(self) -> str:
         """The current build of the marts: equal contents have equal ids.
@@ -103,6 +109,14 @@ class Warehouse(DuckDBResource):
     @property
     def _build_file(self) -> Path:
         return Path(self.database).with_name("build.json")
+
+
+def _relation(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> Relation:
+    table = f'{schema}."{name}"'
+    counted = connection.execute(f"select count(*) from {table}").fetchone()
+    described = connection.execute(f"describe {table}").fetchall()
+    columns = {row[0]: row[1] for row in described}
+    return Relation(schema, int(counted[0]) if counted else 0, columns)
 
 
 def mart_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:

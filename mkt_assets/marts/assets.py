@@ -14,11 +14,12 @@ from mkt_assets.marts.dbt import (
     prepared_manifest,
     target_path,
 )
+from mkt_assets.metadata import COLUMNS
 from mkt_assets.partitions import SINGLE_RUN
 from mkt_assets.project import dbt_project_dir
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
-from mkt_assets.warehouse import Warehouse
+from mkt_assets.warehouse import Relation, Warehouse
 
 GROUP = "marts"
 
@@ -69,26 +70,31 @@ def dbt_marts(
     )
     events = list(running.stream())
     failure = running.get_error()
-    counts = {}
+    built: dict[str, Relation] = {}
     if not failure:
         warehouse.stamp_build()
-        counts = warehouse.row_counts()
+        built = warehouse.relations()
     for event in events:
-        yield _with_row_count(event, counts)
+        yield _measured(event, built)
     if failure:
         raise failure
 
 
-def _with_row_count(event: Any, counts: Mapping[str, int]) -> Any:
-    """A model's event with its row count, which dbt does not tell."""
+def _measured(event: Any, built: Mapping[str, Relation]) -> Any:
+    """A model's event with its rows and columns as they were built, which dbt does not tell."""
     if not isinstance(event, dg.Output):
         return event
     table = event.output_name.rsplit("__", 1)[-1]
-    counted = {"dagster/row_count": counts[table]} if table in counts else {}
+    told: dict[str, Any] = {}
+    if table in built:
+        columns = [dg.TableColumn(name, kind) for name, kind in built[table].columns.items()]
+        told = {"dagster/row_count": built[table].rows}
+        # marts are described column by column in their contract
+        told |= {} if built[table].schema == "marts" else {COLUMNS: dg.TableSchema(columns)}
     return dg.Output(
         event.value,
         output_name=event.output_name,
-        metadata={**event.metadata, **counted},
+        metadata={**event.metadata, **told},
         data_version=event.data_version,
         tags=event.tags,
     )
