@@ -7,6 +7,7 @@ usage.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,17 +95,27 @@ def run(
 def analyze(
     file: Annotated[Path, typer.Argument(help="A campaign file: CSV or Parquet, plain or gzip.")],
     out: Annotated[Path, typer.Option(help="The folder for the results.")],
-    currency: Annotated[str, typer.Option(help="Currency of the money columns.")] = "USD",
+    currency: Annotated[
+        str | None, typer.Option(help="Currency of the money columns; default: MKT_CURRENCY.")
+    ] = None,
     date_order: Annotated[
         DateOrder | None, typer.Option(help="Order of ambiguous dates: ymd, dmy or mdy.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Analyse one campaign file: KPIs, anomalies, trends, insights, clusters and a report."""
+    if currency is not None and not re.fullmatch("[A-Z]{3}", currency):
+        raise typer.BadParameter(f"--currency {currency}: give three capital letters such as EUR")
     with _refusals(as_json):
         from mkt_assets.publish.analyze import analyze_file
+        from mkt_assets.settings import settings
 
-        result = analyze_file(file, out, currency=currency, date_order=date_order)
+        result = analyze_file(
+            file,
+            out,
+            currency=currency or settings().currency,
+            date_order=date_order or settings().date_order,
+        )
         typer.echo(json.dumps(result.as_dict(), indent=1) if as_json else result.as_text())
 
 

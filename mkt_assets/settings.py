@@ -77,7 +77,11 @@ class Settings(BaseSettings):
         None, gt=0, description="daily budget to allocate; default: what is spent now"
     )
     forecast_horizon: int = Field(14, ge=1, le=90, description="days to forecast")
-    refresh_cron: str = Field("0 6 * * *", description="when daily_refresh runs, property time")
+    refresh_cron: str = Field(
+        "0 6 * * *",
+        pattern=r"^\s*(?:[0-9A-Za-z*/,\-]+\s+){4}[0-9A-Za-z*/,\-]+\s*$",
+        description="when daily_refresh runs, five cron fields in the property's time",
+    )
     lock_timeout_seconds: float = Field(
         3600, gt=0, description="how long a run waits for another run on the same data"
     )
@@ -87,6 +91,13 @@ class Settings(BaseSettings):
     def _known_timezone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError(f"{value!r} is no IANA time zone such as 'Europe/Berlin'")
+        return value
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _given(cls, value: object) -> object:
+        if not str(value).strip():
+            raise ValueError("is empty: give a folder, or leave the variable unset")
         return value
 
     @field_validator("data_dir")

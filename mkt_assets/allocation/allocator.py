@@ -21,6 +21,8 @@ from mkt_assets.forecast import response
 
 #: standard errors of doubt; at none, one simulated allocation in eight was worse than doing nothing
 CAUTION = 1.0
+#: two weeks: on fewer days a channel's return is a few orders, and nothing is known of its curve
+LEAST_DAYS = 14
 #: a channel that sold nothing is still better than no channel once all others are full
 LEAST_RETURN = 1e-6
 
@@ -68,6 +70,8 @@ def allocate(
         The table ``budget_allocation``, by channel name, in currency at whole cents. ``current``
         adds up to the current total to the cent. A channel with no current spend stays at zero. A
         channel whose revenue is unknown is taken to return as the others do, without evidence.
+        On fewer than 14 days nothing moves: the
+        budget is spent in the current proportions.
 
     Raises:
         MktError: a history, budget or guardrail that makes no sense, or a budget that the
@@ -79,7 +83,11 @@ def allocate(
     total = int(current.sum()) if budget is None else guardrails.check_budget(budget)
     lower, upper = guardrails.bounds(current, guardrail, total)
     cautious = _cautious(curves)
-    proposed = _whole_cents(_solve(cautious, lower, upper, total), lower, upper, total)
+    if pd.to_datetime(history["date"]).nunique() < LEAST_DAYS:
+        exact = _in_proportion(current, lower, upper, total)
+    else:
+        exact = _solve(cautious, lower, upper, total)
+    proposed = _whole_cents(exact, lower, upper, total)
     cents = pd.DataFrame({"current": current, "proposed": proposed, "lower": lower, "upper": upper})
     out = _frame(curves, cautious, cents)
     problems = guardrails.verify(out, total / 100, guardrail)
@@ -122,6 +130,18 @@ def _solve(curves: _Cautious, lower: np.ndarray, upper: np.ndarray, total: int) 
     gap = float(over.sum() - under.sum())
     share = (total - float(under.sum())) / gap if gap > 0 else 0.0
     return np.asarray(under + np.clip(share, 0.0, 1.0) * (over - under))
+
+
+def _in_proportion(
+    current: np.ndarray, lower: np.ndarray, upper: np.ndarray, total: int
+) -> np.ndarray:
+    """The current split scaled to ``total`` inside the bounds, by bisection on the scale."""
+    low, high = 0.0, 2.0 + total / max(float(current.sum()), 1.0)
+    for _ in range(200):
+        scale = (low + high) / 2
+        too_little = np.clip(current * scale, lower, upper).sum() < total
+        low, high = (scale, high) if too_little else (low, scale)
+    return np.clip(current * high, lower, upper)
 
 
 def _whole_cents(exact: np.ndarray, lower: np.ndarray, upper: np.ndarray, total: int) -> np.ndarray:

@@ -6,6 +6,7 @@ behaviour. What stays out: names, contact data, anything but the pseudonymous ke
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,24 @@ import pandas as pd
 
 from mkt_assets.errors import InputError
 
-COLUMNS = ("user_key", "segment", "recency_days", "frequency", "monetary", "ads_eligible")
+#: what a segment is told from, as the table shows it
+_FEATURES = (
+    "days_since_last_seen",
+    "sessions",
+    "engaged_sessions",
+    "item_views",
+    "purchases",
+    "revenue",
+)
+COLUMNS = (
+    "user_key",
+    "segment",
+    "features",
+    "recency_days",
+    "frequency",
+    "monetary",
+    "ads_eligible",
+)
 
 #: one purchase is a try, the second a habit
 _AGAIN = 2
@@ -80,7 +98,8 @@ def segment_users(features: pd.DataFrame) -> pd.DataFrame:
             True in ``ads_eligible`` is not eligible.
 
     Returns:
-        ``user_key, segment, recency_days, frequency`` (sessions), ``monetary`` (revenue),
+        ``user_key, segment, features`` (JSON of what the segment was told from),
+        ``recency_days, frequency`` (sessions), ``monetary`` (revenue),
         ``ads_eligible``, sorted by key.
 
     Raises:
@@ -101,6 +120,7 @@ def segment_users(features: pd.DataFrame) -> pd.DataFrame:
         {
             "user_key": frame["user_key"].astype("str"),
             "segment": pd.Series(segment, dtype="str"),
+            "features": [_told(*row) for row in frame[list(_FEATURES)].itertuples(index=False)],
             "recency_days": frame["days_since_last_seen"].astype("int64"),
             "frequency": frame["sessions"].astype("int64"),
             "monetary": frame["revenue"].astype("float64"),
@@ -131,6 +151,11 @@ def segment_sizes(segments: pd.DataFrame, minimum: int = SMALLEST_AUDIENCE) -> p
             "suppressed": small.to_numpy(),
         }
     ).astype({"segment": "str", "eligible_users": "Int64", "suppressed": "bool"})
+
+
+def _told(*values: float) -> str:
+    known = {n: None if pd.isna(v) else v for n, v in zip(_FEATURES, values, strict=True)}
+    return json.dumps(known, default=float)
 
 
 def _granted(column: pd.Series) -> pd.Series[bool]:

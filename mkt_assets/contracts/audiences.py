@@ -54,6 +54,11 @@ TABLES: tuple[Table, ...] = (
                 ),
             ),
             Column(
+                "features",
+                "VARCHAR",
+                "What the segment was told from, as a JSON object: days_since_last_seen, sessions, engaged_sessions, item_views, purchases, revenue.",
+            ),
+            Column(
                 "recency_days", "BIGINT", "Days since the visitor was last seen.", "days", low=0
             ),
             Column("frequency", "BIGINT", "Sessions.", "count", low=0),

@@ -40,15 +40,18 @@ class Cells:
         return len(self.rows) + len(self.faults)
 
 
-def read(path: Path) -> Cells:
+def read(path: Path, *, allow_empty: bool = False) -> Cells:
     """Read a CSV, NDJSON or Parquet file, the first two plain or gzipped.
+
+    A file with a header but no rows is refused, unless ``allow_empty``: the file of a day without
+    campaigns is an empty day.
 
     Raises:
         InputError: the file is missing, empty, damaged, or of another kind.
     """
     readers = {"csv": _csv, "ndjson": _ndjson, "parquet": _parquet}
     cells = readers[file_formats.recognise(path)](path)
-    if not cells.rows_in:
+    if not cells.rows_in and not allow_empty:
         raise InputError(
             "the file has a header but no rows", file=path, remedy="Export it again, with data."
         )

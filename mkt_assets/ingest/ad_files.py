@@ -48,7 +48,11 @@ class AdFile:
 
 
 def read_ad_file(
-    path: Path, *, currency: str = "USD", date_order: dates.Order | None = None
+    path: Path,
+    *,
+    currency: str = "USD",
+    date_order: dates.Order | None = None,
+    allow_empty: bool = False,
 ) -> AdFile:
     """Read one ad report: CSV, NDJSON (plain or gzipped) or Parquet.
 
@@ -56,17 +60,18 @@ def read_ad_file(
         path: the file.
         currency: the property's currency, taken where the file does not say.
         date_order: the order of dates that would otherwise be ambiguous.
+        allow_empty: take a file with a header but no rows as a day without campaigns.
 
     Raises:
         InputError: a file that cannot be read, lacks a column, means one twice, has ambiguous
             dates or numbers, or has no usable row.
     """
-    cells = ad_cells.read(path)
+    cells = ad_cells.read(path, allow_empty=allow_empty)
     mapping = headers.map_headers(cells.headers, file=path)
     with _naming(path):
         report = Report(cells, mapping, currency, date_order)
     rows, aside = report.split()
-    if rows.empty:
+    if rows.empty and len(aside):
         raise _nothing_left(path, aside)
     return AdFile(
         rows, aside, cells.rows_in, mapping.columns, report.date_format, report.notes(rows, aside)
@@ -85,7 +90,7 @@ def by_day(
     Raises:
         InputError: a dated file holds none of the asked days.
     """
-    if dated:
+    if dated and report.rows_in:
         report = _only(report, days)
     placed = _placed(report)
     for day in days:

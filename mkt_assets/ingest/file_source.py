@@ -86,11 +86,14 @@ class FileSource:
         kept: dict[date, list[pd.DataFrame]] = {day: [] for day in days}
         self._forget_aside(ADS, days)
         for number, (path, asked) in enumerate(files_by_day(template, days).items()):
+            dated = locations.is_dated(template)
             report = ad_files.read_ad_file(
-                path, currency=self.settings.currency, date_order=self.settings.date_order
+                path,
+                currency=self.settings.currency,
+                date_order=self.settings.date_order,
+                allow_empty=dated,
             )
             source = locations.describe(path)
-            dated = locations.is_dated(template)
             for day, rows, aside in ad_files.by_day(report, asked, dated=dated):
                 fresh, repeated = _without_repeats(rows.assign(source_file=source.uri), kept[day])
                 kept[day].append(fresh)

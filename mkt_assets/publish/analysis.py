@@ -58,7 +58,7 @@ class Analysis:
             ("Days", f"{kpi['date'].min():%Y-%m-%d} to {kpi['date'].max():%Y-%m-%d}"),
             ("Spend", self._money(totals["mark_spent"])),
             ("Revenue", self._money(totals["revenue"])),
-            ("ROAS", "no spend" if totals["roas"] is None else f"{totals['roas']:.2f}"),
+            ("ROAS", self._roas()),
         ]
         facts += [("Set aside", f"{n:,} rows: {why}") for why, n in self.quarantined.items()]
         facts += [("Note", note) for note in self.notes]
@@ -71,6 +71,12 @@ class Analysis:
 
     def _money(self, amount: float | None) -> str:
         return "not given" if amount is None else f"{self.currency} {amount:,.2f}"
+
+    def _roas(self) -> str:
+        totals = self.totals
+        if totals["revenue"] is None:
+            return "no revenue given"
+        return "no spend" if totals["roas"] is None else f"{totals['roas']:.2f}"
 
     def _insights(self) -> Any:
         return self.tables["insights"].head(5).itertuples()

@@ -17,6 +17,7 @@ from mkt_assets.insights.insights import compose
 from mkt_assets.lake import replacing
 from mkt_assets.marts.metrics import add_kpis, kpi_frame
 from mkt_assets.privacy.lineage import NO_KEY, lineage_id
+from mkt_assets.privacy.pii import redact
 from mkt_assets.privacy.policy import POLICY_V1
 from mkt_assets.publish.analysis import Analysis
 from mkt_assets.publish.report import render
@@ -61,13 +62,21 @@ def analyze_file(
         date_format=report.date_format,
         notes=report.notes,
     )
-    _write(analysis, report.quarantined)
+    try:
+        _write(analysis, report.quarantined)
+    except OSError as error:
+        raise InputError(
+            f"the results cannot be written: {error.strerror}",
+            file=out,
+            remedy="Give a folder that you may write to, with room on its disk.",
+        ) from error
     return analysis
 
 
 def marketing_clean(report: AdFile, source: Path) -> pd.DataFrame:
     """The rows of one file in the columns of the mart of the same name."""
     rows = report.rows.rename(columns={"spend": "mark_spent"})
+    rows = rows.assign(**{name: _without_people(rows[name]) for name in ("channel", "campaign")})
     clean = rows[[*_CLEAN, "mark_spent", "revenue"]].sort_values(_KEY, ignore_index=True)
     newest = clean["date"].max()
     content = describe(source).sha256
@@ -79,6 +88,17 @@ def marketing_clean(report: AdFile, source: Path) -> pd.DataFrame:
         is_final=clean["date"] < newest - pd.Timedelta(days=_LATE_DAYS),
         lineage_id=clean["date"].map(ids),
     )
+
+
+def _without_people(names: pd.Series) -> pd.Series:
+    """Names with personal data redacted; names that become the same are numbered apart."""
+    clean = {name: redact(name) for name in sorted(set(names))}
+    taken: Counter[str] = Counter()
+    for name, told in clean.items():
+        taken[told] += 1
+        if told != name and taken[told] > 1:
+            clean[name] = f"{told} {taken[told]}"
+    return names.map(clean)
 
 
 def campaign_days(clean: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,16 @@ from mkt_assets.lake import Lake
 from mkt_assets.publish.snapshot import LINK
 from mkt_assets.settings import Settings
 
+_FORECAST = """
+    select
+        sum(made.yhat), min(made.ds), max(made.ds), max(made.model),
+        any_value(told.beats_baseline)
+    from marts.revenue_forecast as made
+    left join marts.forecast_accuracy as told
+        on made.series = told.series and made.model = told.model
+    where made.series = 'total'
+"""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -21,6 +31,7 @@ class Summary:
     last: date
     currency: str
     snapshot: str
+    has_ads: bool = True
     spend: float | None = None
     revenue: float | None = None
     roas: float | None = None
@@ -43,6 +54,10 @@ class Summary:
             roas = "no spend" if self.roas is None else f"{self.roas:.2f}"
             facts += [("Spend", money(self.spend)), ("Revenue", money(self.revenue))]
             facts += [("ROAS", roas)]
+        elif self.spend is not None:
+            facts += [("Spend", money(self.spend)), ("Revenue", "not given")]
+        elif self.has_ads:
+            facts.append(("Spend", "NO ad rows in these days: check what the files hold"))
         if self.sessions is not None:
             facts.append(("GA4", f"{self.sessions:,} sessions, {self.purchases:,} purchases"))
         for label, words in (
@@ -82,6 +97,7 @@ def summarize(settings: Settings, first: date, last: date) -> Summary:
         currency=settings.currency,
         snapshot=str(snapshot),
         absent=tuple(settings.absent.values()),
+        has_ads=settings.has_ads,
         **facts,
     )
 
@@ -123,7 +139,9 @@ def _worst_anomaly(
         return "none in these days"
     campaign, kind, start, end, money = row
     span = f"on {start}" if start == end else f"from {start} to {end}"
-    risk = "" if money is None else f", {currency} {money:,.0f} at risk"
+    # money that came in is not lost, but may be counted twice
+    stake = "to verify" if kind == "revenue_spike" else "at risk"
+    risk = "" if money is None else f", {currency} {money:,.0f} {stake}"
     return f"{kind.replace('_', ' ')} of {campaign} {span}{risk}"
 
 
@@ -141,9 +159,13 @@ def _budget_shift(con: duckdb.DuckDBPyConnection, currency: str) -> str | None:
 
 
 def _forecast(con: duckdb.DuckDBPyConnection, currency: str) -> str | None:
-    row = con.execute(
-        "select sum(yhat), count(*), max(model) from marts.revenue_forecast where series = 'total'"
-    ).fetchone()
-    if row is None or not row[1]:
-        return None
-    return f"{currency} {row[0]:,.0f} revenue in the next {row[1]} days ({row[2]})"
+    row = con.execute(_FORECAST).fetchone()
+    if row is None or row[1] is None:
+        return "too few days of revenue for a forecast"
+    revenue, first, last, model, is_better = row
+    verdict = {
+        None: "not tested against the same weekday a week before: too short a history",
+        True: "better than the same weekday a week before",
+        False: "NOT better than the same weekday a week before",
+    }[is_better]
+    return f"{currency} {revenue:,.0f} revenue from {first} to {last} ({model}, {verdict})"
