@@ -12,7 +12,8 @@ from mkt_assets.marts.dbt import (
     dbt_executable,
     export_environment,
     prepared_manifest,
-    target_path,
+    run_path,
+    without_keys,
 )
 from mkt_assets.metadata import COLUMNS
 from mkt_assets.partitions import SINGLE_RUN
@@ -62,12 +63,9 @@ def dbt_marts(
     export_environment(settings())
     # unit tests prove the models on made-up rows; they belong to CI, not to every night
     arguments = ["build", "--exclude-resource-type", "unit_test"]
-    running = dbt.cli(
-        arguments,
-        context=context,
-        target_path=target_path(settings()) / "run",
-        raise_on_error=False,
-    )
+    artifacts = run_path(settings())
+    with without_keys():
+        running = dbt.cli(arguments, context=context, target_path=artifacts, raise_on_error=False)
     events = list(running.stream())
     failure = running.get_error()
     built: dict[str, Relation] = {}

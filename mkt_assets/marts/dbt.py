@@ -6,8 +6,11 @@ What stays out: Dagster's view of the models (that is `assets.py`).
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mkt_assets.errors import MktError
@@ -18,6 +21,8 @@ from mkt_assets.settings import Settings
 
 #: folders of the project whose files decide what the manifest says
 _SOURCES = ("models", "macros", "seeds", "tests", "snapshots", "analyses")
+_KEYS = "MKT_PII_KEYS"
+_PARSED = "partial_parse.msgpack"
 _PARSE_TIMEOUT_SECONDS = 300.0
 
 
@@ -32,11 +37,32 @@ def target_path(settings: Settings) -> Path:
     return settings.data_dir / "dbt"
 
 
+def run_path(settings: Settings) -> Path:
+    """Where a run's artifacts go, with what the parse already knows: dbt need not parse again."""
+    path = target_path(settings) / "run"
+    path.mkdir(parents=True, exist_ok=True)
+    known = target_path(settings) / _PARSED
+    if known.is_file() and not (path / _PARSED).is_file():
+        shutil.copyfile(known, path / _PARSED)
+    return path
+
+
 def export_environment(settings: Settings) -> None:
     """Tell dbt, a child process, where the lake and the warehouse are; never a key."""
     lake = Lake(settings.data_dir)
     os.environ["MKT_LAKE_DIR"] = str(lake.guarded)
     os.environ["MKT_WAREHOUSE_PATH"] = str(lake.warehouse)
+
+
+@contextmanager
+def without_keys() -> Iterator[None]:
+    """Start dbt inside: a child process inherits the environment, and dbt writes much to disk."""
+    keys = os.environ.pop(_KEYS, None)
+    try:
+        yield
+    finally:
+        if keys is not None:
+            os.environ[_KEYS] = keys
 
 
 def dbt_exclude(settings: Settings) -> str:
@@ -76,12 +102,13 @@ def _parse(settings: Settings) -> None:
     target.mkdir(parents=True, exist_ok=True)
     places = ["--project-dir", str(project), "--profiles-dir", str(project)]
     artifacts = ["--target-path", str(target), "--log-path", str(target)]
-    done = subprocess.run(
-        [dbt_executable(), "--quiet", "parse", *places, *artifacts],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_PARSE_TIMEOUT_SECONDS,
-    )
+    with without_keys():
+        done = subprocess.run(
+            [dbt_executable(), "--quiet", "parse", *places, *artifacts],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PARSE_TIMEOUT_SECONDS,
+        )
     if done.returncode != 0:
         raise MktError(f"dbt could not parse {project}:\n{done.stdout}{done.stderr}")
