@@ -53,11 +53,6 @@ class Lake:
         return self.root / "payloads"
 
     @property
-    def reports(self) -> Path:
-        """Reports for people."""
-        return self.root / "reports"
-
-    @property
     def locks(self) -> Path:
         """Lock files."""
         return self.root / "locks"

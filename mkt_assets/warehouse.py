@@ -72,11 +72,6 @@ class Warehouse(DuckDBResource):
         with self.get_connection() as connection:
             return connection.execute(sql, parameters or []).df()
 
-    def has(self, table: str) -> bool:
-        """Whether the mart ``table`` was built."""
-        with self.get_connection() as connection:
-            return table in mart_tables(connection)
-
     def stamp_build(self) -> dict[str, dict[str, object]]:
         """Fingerprint the marts and remember it as the current build, when dbt has ended."""
         with self.get_connection() as connection:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mkt_assets.errors import MktError
-from mkt_assets.locks import exclusive
+from mkt_assets.locks import exclusive, holder_of
 
 HOLD = """
 import sys, time
@@ -54,5 +54,6 @@ def test_waiting_names_the_holder_and_times_out(
 def test_a_killed_holder_frees_the_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    with exclusive(tmp_path / "locks" / "run.lock", "run mine", timeout=5):
-        pass
+    lock = tmp_path / "locks" / "run.lock"
+    with exclusive(lock, "run mine", timeout=5):
+        assert "run mine" in holder_of(lock)

@@ -50,13 +50,6 @@ class Table:
         """``stage/name``: the asset key and the folder under ``lake/models``."""
         return f"{self.stage}/{self.name}"
 
-    def column(self, name: str) -> Column:
-        """The column called ``name``; raises ``KeyError`` naming the table."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(f"{self.path} has no column {name!r}")
-
 
 ADS: frozenset[Need] = frozenset({"ads"})
 GA4: frozenset[Need] = frozenset({"ga4"})
