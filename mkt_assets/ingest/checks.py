@@ -37,7 +37,7 @@ def _lost(landed: Sequence[Landed]) -> list[str]:
     return [
         f"{lost} rows of {item.source.uri} are unaccounted for: a bug, report it"
         for item in landed
-        if (lost := item.rows_in - item.rows - item.duplicates - sum(item.quarantined.values()))
+        if (lost := item.lost)
     ]
 
 

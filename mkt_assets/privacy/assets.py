@@ -60,6 +60,7 @@ def _told(table: str, fates: Mapping[date, Fates]) -> dg.MaterializeResult:
                 "cookieless": f.cookieless,
                 "duplicate": f.duplicates,
                 "quarantined": f.rows_quarantined,
+                "erased": f.erased,
             }
             for day, f in sorted(fates.items(), reverse=True)
         ]

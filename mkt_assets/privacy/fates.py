@@ -25,6 +25,7 @@ class Fates:
     cookieless: int = 0
     duplicates: int = 0
     quarantined: Mapping[str, int] = field(default_factory=dict)
+    erased: int = 0
     redactions: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
     per_source: Mapping[str, Fates] = field(default_factory=dict)
@@ -42,7 +43,11 @@ class Fates:
     @property
     def reasons(self) -> dict[str, int]:
         """Every reason for which a row is not in the lake, in alphabetical order."""
-        counted = {"cookieless": self.cookieless, "duplicate": self.duplicates}
+        counted = {
+            "cookieless": self.cookieless,
+            "duplicate": self.duplicates,
+            "erased": self.erased,
+        }
         everything = {**self.dropped, **self.quarantined, **counted}
         return {reason: everything[reason] for reason in sorted(everything) if everything[reason]}
 
@@ -53,12 +58,13 @@ class Fates:
             MktError: the fates do not add up to the rows that came in, here or per source.
         """
         out = self.kept + self.rows_dropped + self.cookieless + self.duplicates
-        out += self.rows_quarantined
+        out += self.rows_quarantined + self.erased
         if out != self.rows_in:
             raise MktError(
                 f"{self.rows_in} rows came in but {out} are accounted for "
                 f"(kept {self.kept}, dropped {self.rows_dropped}, cookieless {self.cookieless}, "
-                f"duplicate {self.duplicates}, quarantined {self.rows_quarantined}): "
+                f"duplicate {self.duplicates}, quarantined {self.rows_quarantined}, "
+                f"erased {self.erased}): "
                 "a bug, report it"
             )
         for part in self.per_source.values():
@@ -83,5 +89,6 @@ class Fates:
             cookieless=total("cookieless"),
             duplicates=total("duplicates"),
             quarantined=by_reason("quarantined"),
+            erased=total("erased"),
             **extra,
         )

@@ -40,8 +40,9 @@ def guard_consent(
     Args:
         con: a connection to reuse; its temporary tables ``guard_*`` are replaced and dropped.
         raw: Parquet with ``subject_id``, ``changed_at`` and the four signals; a NULL signal is one
-            that the entry says nothing about and stays NULL.
-        out: where the guarded log goes, one row per person and moment.
+            that the entry says nothing about.
+        out: where the guarded log goes, one row per person and moment: the state from then on, so
+            that a signal is NULL only until it is first named.
         key: the active pseudonym key, the same as for the events.
         processed_at: where given, entries later than this by more than a day are set aside.
 
@@ -103,15 +104,27 @@ def _entries_sql(raw: Path) -> str:
 
 
 def _log_sql(key: Key) -> str:
-    signals = ", ".join(
+    names = ("ad_storage", "analytics_storage", "ad_user_data", "ad_personalization")
+    said = ", ".join(
         f"case when bool_or({signal} = '{DENIED}') then '{DENIED}' "
         f"when bool_or({signal} = '{GRANTED}') then '{GRANTED}' end as {signal}"
-        for signal in ("ad_storage", "analytics_storage", "ad_user_data", "ad_personalization")
+        for signal in names
+    )
+    # a consent update changes the signals that it names; the others stay as they were
+    state = ", ".join(
+        f"last_value({signal} ignore nulls) over told as {signal}" for signal in names
     )
     return f"""
-        select user_key, changed_at, {signals}, '{key.id}' as key_id
-        from guard_entries where fault is null
-        group by user_key, changed_at order by user_key, changed_at"""
+        select user_key, changed_at, {state}, '{key.id}' as key_id
+        from (
+            select user_key, changed_at, {said}
+            from guard_entries where fault is null group by user_key, changed_at
+        )
+        window told as (
+            partition by user_key order by changed_at
+            rows between unbounded preceding and current row
+        )
+        order by user_key, changed_at"""
 
 
 def _fates(con: duckdb.DuckDBPyConnection) -> Fates:

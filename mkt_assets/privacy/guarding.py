@@ -233,6 +233,7 @@ class _Book:
             guarded = _share(fates, item, alone=len(self.landed) == 1)
             reasons = Counter(guarded.reasons) + Counter(item.quarantined)
             reasons["duplicate"] += item.duplicates
+            reasons["erased"] += item.erased
             lines.append(
                 {
                     "lineage_id": lineage_of[item.source.uri],
@@ -247,6 +248,7 @@ class _Book:
                     "rows_cookieless": guarded.cookieless,
                     "rows_duplicate": guarded.duplicates + item.duplicates,
                     "rows_quarantined": guarded.rows_quarantined + sum(item.quarantined.values()),
+                    "rows_erased": guarded.erased + item.erased,
                     "reasons": json.dumps({k: n for k, n in sorted(reasons.items()) if n}),
                     "policy_version": self.guard.policy.version,
                     "consent_basis": basis,

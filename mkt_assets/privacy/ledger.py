@@ -12,9 +12,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from mkt_assets.lake import Lake
+from mkt_assets.privacy.lineage import FATES
 
 LEDGER = "lineage_ledger"
-_FATES = "rows_kept + rows_dropped_consent + rows_cookieless + rows_duplicate + rows_quarantined"
+_FATES = " + ".join(FATES)
 
 _WATERFALL = """
     select
@@ -22,7 +23,8 @@ _WATERFALL = """
         sum(rows_dropped_consent)::bigint as no_consent,
         sum(rows_cookieless)::bigint as cookieless,
         sum(rows_duplicate)::bigint as duplicate,
-        sum(rows_quarantined)::bigint as quarantined, sum(rows_kept)::bigint as kept
+        sum(rows_quarantined)::bigint as quarantined, sum(rows_erased)::bigint as erased,
+        sum(rows_kept)::bigint as kept
     from read_parquet($pattern)
     where len($days) = 0 or "partition" is null or list_contains($days, "partition")
     group by table_name order by table_name

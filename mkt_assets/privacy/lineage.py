@@ -25,6 +25,7 @@ FATES: Final = (
     "rows_cookieless",
     "rows_duplicate",
     "rows_quarantined",
+    "rows_erased",
 )
 
 LEDGER_SCHEMA: Final = pa.schema(
@@ -41,6 +42,7 @@ LEDGER_SCHEMA: Final = pa.schema(
         ("rows_cookieless", pa.int64()),
         ("rows_duplicate", pa.int64()),
         ("rows_quarantined", pa.int64()),
+        ("rows_erased", pa.int64()),
         ("reasons", pa.string()),
         ("policy_version", pa.string()),
         ("consent_basis", pa.string()),

@@ -33,6 +33,7 @@ WHOLE = [FIRST + timedelta(days=n) for n in range(DAYS)]
 CAMPAIGNS = ("brand", "shoes", "video")
 FATES = (
     "rows_kept", "rows_dropped_consent", "rows_cookieless", "rows_duplicate", "rows_quarantined",
+    "rows_erased",
 )  # fmt: skip
 
 Rows = pd.DataFrame

@@ -50,6 +50,7 @@ print(json.dumps(told))
 """
 FATES = (
     "rows_kept", "rows_dropped_consent", "rows_cookieless", "rows_duplicate", "rows_quarantined",
+    "rows_erased",
 )  # fmt: skip
 _SAID = "select run_id, build_id, lineage_ids, row_counts, absent from marts.publication"
 EMAIL = r"[A-Za-z0-9._+-]+(?:@|%40)[A-Za-z0-9-]+\.[A-Za-z.]{2,}"

@@ -65,17 +65,20 @@ def oracle(
 ) -> tuple[str, dict[str, str]]:
     """What must become of a row, and its signals: the policy as a person would read it."""
     info = row["privacy_info"] or {}
-    before = [
-        entry
-        for entry in log
-        if entry[0] == row["user_pseudo_id"] and entry[1] <= at(row["event_timestamp"])
-    ]
-    latest = max(before, key=lambda entry: entry[1], default=(None,) * 6)
+    before = sorted(
+        (entry[1:] for entry in log if entry[0] == row["user_pseudo_id"]), key=lambda e: e[0]
+    )
+    before = [entry for entry in before if entry[0] <= at(row["event_timestamp"])]
+
+    def latest(column: int) -> str | None:
+        """An entry changes the signals that it names, and no other."""
+        return next((e[column] for e in reversed(before) if e[column] is not None), None)
+
     said = {
-        "analytics_storage": (WORDS[info.get("analytics_storage")], latest[3]),
-        "ad_storage": (WORDS[info.get("ads_storage")], latest[2]),
-        "ad_user_data": ("unset", latest[4]),
-        "ad_personalization": ("unset", latest[5]),
+        "analytics_storage": (WORDS[info.get("analytics_storage")], latest(2)),
+        "ad_storage": (WORDS[info.get("ads_storage")], latest(1)),
+        "ad_user_data": ("unset", latest(3)),
+        "ad_personalization": ("unset", latest(4)),
     }
     signals = {
         signal: "denied" if "denied" in words else "granted" if "granted" in words else "unset"

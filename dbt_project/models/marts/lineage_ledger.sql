@@ -11,6 +11,7 @@ select
     ledger.rows_cookieless,
     ledger.rows_duplicate,
     ledger.rows_quarantined,
+    ledger.rows_erased,
     ledger.reasons,
     ledger.policy_version,
     ledger.consent_basis,
