@@ -84,5 +84,5 @@ def test_the_ledger_has_the_lake_s_columns_and_no_address_of_a_person() -> None:
 
 
 def test_a_line_that_does_not_add_up_is_refused() -> None:
-    with pytest.raises(MktError, match="15 rows came in, 16"):
+    with pytest.raises(MktError, match="21 rows came in, 22"):
         ledger_rows([LINE | {"rows_kept": 2}])
