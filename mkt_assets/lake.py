@@ -53,6 +53,11 @@ class Lake:
         return self.root / "payloads"
 
     @property
+    def erasures(self) -> Path:
+        """Who is to stay erased, and the audit records; only its owner may enter."""
+        return self.root / "erasures"
+
+    @property
     def locks(self) -> Path:
         """Lock files."""
         return self.root / "locks"
@@ -98,10 +103,15 @@ class Lake:
 
     def prepare(self) -> None:
         """Make the folders, with the landing area closed to everyone but its owner."""
-        self.landing.mkdir(parents=True, exist_ok=True)
-        self.landing.chmod(0o700)
+        self.closed(self.landing)
         for place in (self.guarded, self.warehouse.parent, self.serving, self.locks):
             place.mkdir(parents=True, exist_ok=True)
+
+    def closed(self, place: Path) -> Path:
+        """Make a folder that only its owner may enter, and keep it so."""
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place.chmod(0o700)
+        return place
 
     def sweep(self) -> int:
         """Remove what interrupted runs left half-written; only for who holds the run lock."""

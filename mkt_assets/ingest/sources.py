@@ -32,9 +32,8 @@ EVENTS, ADS, CONSENT, EXPERIMENTS = "events", "ad_performance", "consent_log", "
 class Landed:
     """One source object's share of a partition, in rows of the source.
 
-    ``rows_in == rows + duplicates + sum(quarantined) + erased``. ``folded`` of the ``rows`` were
-    written as part of another row: an item list has a row an item, the landing area a row a
-    purchase. ``erased`` rows were taken out again when a person asked for it.
+    ``rows_in == rows + duplicates + sum(quarantined)``. ``folded`` of the ``rows`` were written as
+    part of another row: an item list has a row an item, the landing area a row a purchase.
     """
 
     source: SourceObject
@@ -44,13 +43,11 @@ class Landed:
     duplicates: int = 0
     folded: int = 0
     notes: Sequence[str] = ()
-    erased: int = 0
 
     @property
     def lost(self) -> int:
         """Rows that are unaccounted for; 0 unless there is a bug."""
-        told = self.rows + self.duplicates + sum(self.quarantined.values()) + self.erased
-        return self.rows_in - told
+        return self.rows_in - self.rows - self.duplicates - sum(self.quarantined.values())
 
 
 class Source(Protocol):

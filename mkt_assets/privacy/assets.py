@@ -18,6 +18,7 @@ from mkt_assets.metadata import (
 )
 from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of, days_of_run
 from mkt_assets.privacy import quiet
+from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guarding import COOKIELESS, Guard
 from mkt_assets.privacy.keys import key_ring
@@ -46,7 +47,13 @@ def _spec(table: str, description: str, deps: list[list[str]]) -> dg.AssetSpec:
 def _guard(context: dg.AssetExecutionContext, lake: LakeResource) -> Guard:
     known = settings()
     ring = key_ring(known) if known.has_ga4 else None
-    return Guard(lake.lake, known, context.run.run_id, ring.active if ring else None)
+    return Guard(
+        lake.lake,
+        known,
+        context.run.run_id,
+        key=ring.active if ring else None,
+        erased=listed(lake.lake, ring),
+    )
 
 
 def _told(table: str, fates: Mapping[date, Fates]) -> dg.MaterializeResult:

@@ -1,8 +1,8 @@
 """Which events may be kept: one narrow pass over a raw partition, one decision per row.
 
 Precedence: what cannot be judged is quarantined; what has no identifier is cookieless; what lacks
-consent is dropped, its content never read; of what remains, exact copies are left out. What stays
-out: writing the rows.
+consent is dropped, its content never read; of what remains, exact copies are left out, and then
+whoever asked to be erased. What stays out: writing the rows.
 
 Tables made here, all temporary: ``guard_people`` and ``guard_logins`` (raw identifier and
 pseudonym), ``guard_decided`` (one row per raw row), ``guard_log`` (these people's consent log).
@@ -19,6 +19,8 @@ from typing import Final
 import duckdb
 
 from mkt_assets.lake import sql_text
+from mkt_assets.privacy.erased_rows import find_erased
+from mkt_assets.privacy.erasure_list import Listed
 from mkt_assets.privacy.policy import (
     DENIED,
     GRANTED,
@@ -30,8 +32,16 @@ from mkt_assets.privacy.policy import (
 )
 from mkt_assets.privacy.pseudonyms import Key, make_pseudonyms
 from mkt_assets.privacy.quiet import quietly
+from mkt_assets.privacy.raw_files import numbered, parquet
 
-TABLES: Final = ("guard_decided", "guard_log", "guard_people", "guard_logins", "guard_kept_keys")
+TABLES: Final = (
+    "guard_decided",
+    "guard_log",
+    "guard_people",
+    "guard_logins",
+    "guard_kept_keys",
+    "guard_erased",
+)
 
 #: GA4 processes what arrives up to 72 hours late, and a property's day is up to 14 hours off UTC
 DAYS_AROUND: Final = 3
@@ -40,14 +50,15 @@ LONGEST_NAME: Final = 40
 #: what DECIMAL(18, 4) holds
 MONEY_LIMIT: Final = 1e14
 
-KEPT, DROPPED, COOKIELESS, DUPLICATE, QUARANTINED = (
+KEPT, DROPPED, COOKIELESS, DUPLICATE, QUARANTINED, ERASED = (
     "kept",
     "dropped",
     "cookieless",
     "duplicates",
     "quarantined",
+    "erased",
 )
-_FATE = f"enum('{KEPT}', '{DROPPED}', '{COOKIELESS}', '{DUPLICATE}', '{QUARANTINED}')"
+_FATE = f"enum('{KEPT}', '{DROPPED}', '{COOKIELESS}', '{DUPLICATE}', '{QUARANTINED}', '{ERASED}')"
 _SIGNAL = f"enum('{GRANTED}', '{DENIED}', '{UNSET}')"
 # names in which nothing can be redacted; all others count as alike, so that events that differ in
 # what was redacted are numbered and keep different keys
@@ -72,20 +83,12 @@ class Question:
     policy: Policy
     is_upstream: bool
     sources: Sequence[str]
+    erased: Listed | None = None
 
     @property
     def raw(self) -> str:
         """The raw rows with ``row_id``; one landed file, or all Parquet files of a folder."""
-        return (
-            "(select *, (cast(file_index as bigint) << 40) + file_row_number as row_id "
-            f"from {parquet(self.landing)})"
-        )
-
-
-def parquet(path: Path) -> str:
-    """A Parquet file, or all of a folder, as a FROM item."""
-    pattern = path / "*.parquet" if path.is_dir() else path
-    return f"read_parquet('{sql_text(pattern)}', hive_partitioning = false)"
+        return numbered(self.landing)
 
 
 def decide(con: duckdb.DuckDBPyConnection, question: Question) -> None:
@@ -97,6 +100,7 @@ def decide(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     quietly(con, _log_sql(question.consent))
     quietly(con, _decisions_sql(question))
     _mark_copies(con, question)
+    _mark_erased(con, question)
 
 
 def _log_sql(consent: Path | None) -> str:
@@ -236,3 +240,23 @@ def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
         """,
     )
     quietly(con, "drop table guard_copies")
+
+
+def _mark_erased(con: duckdb.DuckDBPyConnection, question: Question) -> None:
+    """Whoever asked to be erased is kept nowhere, not even among what is set aside."""
+    if question.erased is None:
+        return
+    find_erased(
+        con,
+        question.erased,
+        raw=question.raw,
+        identifiers=("user_pseudo_id", "user_id"),
+        moment="event_timestamp",
+        table="guard_erased",
+    )
+    quietly(
+        con,
+        f"update guard_decided set fate = '{ERASED}', reason = null "
+        f"where fate in ('{KEPT}', '{QUARANTINED}') "
+        "and row_id in (select row_id from guard_erased)",
+    )

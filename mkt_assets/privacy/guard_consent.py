@@ -15,25 +15,29 @@ import duckdb
 
 from mkt_assets.errors import MktError
 from mkt_assets.lake import sql_text
-from mkt_assets.privacy.event_decisions import parquet
+from mkt_assets.privacy.erased_rows import find_erased
+from mkt_assets.privacy.erasure_list import Listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.policy import DENIED, GRANTED, SIGNALS
 from mkt_assets.privacy.pseudonyms import Key, make_pseudonyms
 from mkt_assets.privacy.quiet import quietly
+from mkt_assets.privacy.raw_files import numbered, parquet
 
 #: there was no consent to ask for on the web before; earlier times are clocks that were never set
 _EARLIEST: Final = "2000-01-01"
 #: how far ahead of ours the clock of a consent platform may be
 _CLOCK_SKEW: Final = timedelta(days=1)
+_ERASED: Final = "erased"
 
 
-def guard_consent(
+def guard_consent(  # noqa: PLR0913 - each is needed, none belongs to another
     con: duckdb.DuckDBPyConnection,
     *,
     raw: Path,
     out: Path,
     key: Key,
     processed_at: datetime | None = None,
+    erased: Listed | None = None,
 ) -> Fates:
     """Guard the whole consent log; equal input gives equal bytes.
 
@@ -45,6 +49,7 @@ def guard_consent(
             that a signal is NULL only until it is first named.
         key: the active pseudonym key, the same as for the events.
         processed_at: where given, entries later than this by more than a day are set aside.
+        erased: who is to stay erased, where anybody is.
 
     Returns:
         the fates of the entries; ``notes`` counts words that were not understood, by signal.
@@ -63,12 +68,14 @@ def guard_consent(
         )
         latest = processed_at + _CLOCK_SKEW if processed_at else None
         quietly(con, _entries_sql(raw), [latest])
+        if erased is not None:
+            _leave_out(con, raw, erased)
         quietly(
             con, f"copy ({_log_sql(key)}) to '{sql_text(out)}' (format parquet, compression zstd)"
         )
         fates = _fates(con)
     finally:
-        for table in ("guard_subjects", "guard_entries"):
+        for table in ("guard_subjects", "guard_entries", "guard_erased"):
             quietly(con, f"drop table if exists {table}")
     fates.check()
     return fates
@@ -88,6 +95,7 @@ def _entries_sql(raw: Path) -> str:
     return f"""
         create or replace temp table guard_entries as
         select
+            entries.row_id,
             subjects.pseudonym as user_key,
             entries.changed_at,
             {understood},
@@ -98,9 +106,27 @@ def _entries_sql(raw: Path) -> str:
                     or not isfinite(entries.changed_at)
                     or entries.changed_at > ?::timestamptz then 'impossible_time'
             end as fault
-        from (select subject_id::varchar as subject_id, changed_at, {words} from {parquet(raw)})
-            as entries
+        from (
+            select row_id, subject_id::varchar as subject_id, changed_at, {words}
+            from {numbered(raw)}
+        ) as entries
         left join guard_subjects as subjects on subjects.raw = entries.subject_id"""
+
+
+def _leave_out(con: duckdb.DuckDBPyConnection, raw: Path, erased: Listed) -> None:
+    find_erased(
+        con,
+        erased,
+        raw=numbered(raw),
+        identifiers=("subject_id",),
+        moment="epoch_us(changed_at)",
+        table="guard_erased",
+    )
+    quietly(
+        con,
+        f"update guard_entries set fault = '{_ERASED}' "
+        "where row_id in (select row_id from guard_erased)",
+    )
 
 
 def _log_sql(key: Key) -> str:
@@ -141,12 +167,14 @@ def _fates(con: duckdb.DuckDBPyConnection) -> Fates:
         + " from guard_entries where fault is null",
     )
     quarantined = {fault: n for fault, n in sorted(faults, key=str) if fault is not None}
+    erased = quarantined.pop(_ERASED, 0)
     rows_in = sum(n for _, n in faults)
     return Fates(
         rows_in=rows_in,
         kept=distinct,
-        duplicates=rows_in - sum(quarantined.values()) - distinct,
+        duplicates=rows_in - sum(quarantined.values()) - erased - distinct,
         quarantined=quarantined,
+        erased=erased,
         notes={
             f"{signal} not understood, so denied": n
             for signal, n in zip(SIGNALS, odd, strict=True)

@@ -22,12 +22,14 @@ from mkt_assets.errors import MktError
 from mkt_assets.lake import sql_text
 from mkt_assets.privacy import event_decisions as decisions
 from mkt_assets.privacy import pii
+from mkt_assets.privacy.erasure_list import Listed
 from mkt_assets.privacy.event_columns import ITEM_TEXTS, OWN_ID_LENGTH, TEXTS, events_sql
-from mkt_assets.privacy.event_decisions import Question, parquet
+from mkt_assets.privacy.event_decisions import Question
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.policy import Policy, is_upstream
 from mkt_assets.privacy.pseudonyms import Key, make_pseudonyms
 from mkt_assets.privacy.quiet import quietly
+from mkt_assets.privacy.raw_files import parquet
 
 _TABLES = (*decisions.TABLES, "guard_orders", "guard_order_keys")
 # level 1 costs 3 % more bytes and a third less time than the default
@@ -50,6 +52,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
     consent_basis: str,
     lineage_of: Mapping[str, str],
     processed_at: datetime,
+    erased: Listed | None = None,
 ) -> Fates:
     """Guard one day's events.
 
@@ -73,6 +76,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
             one that says no is dropped all the same, and advertising stays unset.
         lineage_of: source file -> lineage id, one for each source object of the partition.
         processed_at: stamped on every row; must know its time zone.
+        erased: who is to stay erased, where anybody is.
 
     Raises:
         MktError: the inputs do not fit together, or a query failed; never with a value in it.
@@ -88,6 +92,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         policy=policy,
         is_upstream=is_upstream(consent_basis, has_log=consent is not None),
         sources=sources,
+        erased=erased,
     )
     _refuse_other_keys(con, consent, key)
     try:

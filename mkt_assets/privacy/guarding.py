@@ -32,6 +32,7 @@ from mkt_assets.ingest.sources import (
 )
 from mkt_assets.lake import Lake, replacing, sql_text
 from mkt_assets.privacy import quiet
+from mkt_assets.privacy.erasure_list import Listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guard_ads import guard_ads
 from mkt_assets.privacy.guard_consent import guard_consent
@@ -76,6 +77,7 @@ class Guard:
     run_id: str
     key: Key | None = None
     policy: Policy = POLICY_V1
+    erased: Listed | None = None
 
     def events_of(self, days: Sequence[date]) -> dict[date, Fates]:
         """Guard several days of events; small days two at a time, since each is mostly planning."""
@@ -122,6 +124,7 @@ class Guard:
                     consent_basis=basis,
                     lineage_of=lineage_of,
                     processed_at=processed_at,
+                    erased=self.erased,
                 )
 
         return book.enter(write, basis)
@@ -158,7 +161,14 @@ class Guard:
 
         def write(_: Mapping[str, str], processed_at: datetime) -> Fates:
             with replacing(self.lake.whole(CONSENT)) as out:
-                return guard_consent(con, raw=raw, out=out, key=key, processed_at=processed_at)
+                return guard_consent(
+                    con,
+                    raw=raw,
+                    out=out,
+                    key=key,
+                    processed_at=processed_at,
+                    erased=self.erased,
+                )
 
         return book.enter(write, "the consent log itself")
 
@@ -233,7 +243,6 @@ class _Book:
             guarded = _share(fates, item, alone=len(self.landed) == 1)
             reasons = Counter(guarded.reasons) + Counter(item.quarantined)
             reasons["duplicate"] += item.duplicates
-            reasons["erased"] += item.erased
             lines.append(
                 {
                     "lineage_id": lineage_of[item.source.uri],
@@ -248,7 +257,7 @@ class _Book:
                     "rows_cookieless": guarded.cookieless,
                     "rows_duplicate": guarded.duplicates + item.duplicates,
                     "rows_quarantined": guarded.rows_quarantined + sum(item.quarantined.values()),
-                    "rows_erased": guarded.erased + item.erased,
+                    "rows_erased": guarded.erased,
                     "reasons": json.dumps({k: n for k, n in sorted(reasons.items()) if n}),
                     "policy_version": self.guard.policy.version,
                     "consent_basis": basis,

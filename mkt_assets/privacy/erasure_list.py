@@ -1,0 +1,132 @@
+"""The standing erasures: whom the guard keeps out, up to when; and the audit record of requests.
+
+Sources are not ours to change: GA4 sends late rows, a file is read again. So an erased person stays
+listed, by keyed pseudonym, and the guard drops what is older than the erasure. What stays out:
+finding and removing what is already stored (``erasure``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mkt_assets.errors import MktError
+from mkt_assets.lake import Lake, replacing
+from mkt_assets.privacy.pseudonyms import Key, KeyRing
+
+SCHEMA: Final = pa.schema(
+    [
+        ("request_id", pa.string()),
+        ("key_id", pa.string()),
+        ("pseudonym", pa.string()),
+        ("erased_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The list as the guard needs it: where it lies, and the keys that its pseudonyms have."""
+
+    path: Path
+    keys: tuple[Key, ...]
+
+
+def place(lake: Lake) -> Path:
+    """Where the list lies: in an area that only its owner may enter."""
+    return lake.erasures / "standing.parquet"
+
+
+def read(lake: Lake) -> pa.Table:
+    """Every standing erasure; no row where there is none."""
+    path = place(lake)
+    return pq.read_table(path, schema=SCHEMA) if path.is_file() else SCHEMA.empty_table()
+
+
+def listed(lake: Lake, ring: KeyRing | None) -> Listed | None:
+    """The list and its keys; None where nobody is on it.
+
+    Raises:
+        MktError: it was made with a key that is no longer live, so it cannot be honoured.
+    """
+    key_ids = sorted(set(read(lake)["key_id"].to_pylist()))
+    if not key_ids or ring is None:
+        return None
+    return Listed(place(lake), tuple(_live(ring, key_id) for key_id in key_ids))
+
+
+def _live(ring: KeyRing, key_id: str) -> Key:
+    try:
+        return ring.key(key_id)
+    except MktError as error:
+        raise MktError(
+            f"standing erasures cannot be honoured: {error}. mkt rotate-keys then lists them under "
+            "the active key"
+        ) from None
+
+
+def add(
+    lake: Lake,
+    request_id: str,
+    pairs: Iterable[tuple[str, str]],
+    erased_at: datetime,
+    *,
+    instead_of: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Put (key id, pseudonym) pairs on the list; who is on it keeps the latest moment.
+
+    ``instead_of`` names the same people under other keys: those entries go.
+    """
+    rows = {(row["key_id"], row["pseudonym"]): row for row in read(lake).to_pylist()}
+    for pair in instead_of:
+        rows.pop(pair, None)
+    for key_id, name in sorted(set(pairs)):
+        known = rows.get((key_id, name))
+        if known is None or known["erased_at"] < erased_at:
+            rows[key_id, name] = {
+                "request_id": request_id,
+                "key_id": key_id,
+                "pseudonym": name,
+                "erased_at": erased_at,
+            }
+    ordered = [rows[pair] for pair in sorted(rows)]
+    lake.closed(lake.erasures)
+    with replacing(place(lake), mode=0o600) as writing:
+        pq.write_table(pa.Table.from_pylist(ordered, schema=SCHEMA), writing)
+
+
+def record_path(lake: Lake, request_id: str) -> Path:
+    """The audit record of a request."""
+    return lake.erasures / f"{request_id}.json"
+
+
+def read_record(lake: Lake, request_id: str) -> dict[str, Any] | None:
+    """What is recorded of a request; None where nothing is."""
+    path = record_path(lake, request_id)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def write_record(lake: Lake, record: Mapping[str, Any]) -> None:
+    """Replace the audit record of a request; it holds counts and times, and no identifier."""
+    lake.closed(lake.erasures)
+    with replacing(record_path(lake, record["request_id"]), mode=0o600) as writing:
+        text = json.dumps(record, indent=1, sort_keys=True)
+        writing.write_text(text + "\n", encoding="utf-8")
+
+
+def records(lake: Lake) -> list[dict[str, Any]]:
+    """Every audit record, oldest first."""
+    found = [json.loads(p.read_text(encoding="utf-8")) for p in lake.erasures.glob("er_*.json")]
+    return sorted(found, key=lambda record: (record["requested_at"], record["request_id"]))
+
+
+def unfinished(lake: Lake) -> Sequence[dict[str, Any]]:
+    """The requests whose last copy, the published file, is not known to be replaced yet."""
+    return [record for record in records(lake) if record["completed_at"] is None]
