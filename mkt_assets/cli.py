@@ -135,6 +135,44 @@ def doctor(as_json: Json = False) -> None:
             raise typer.Exit(1)
 
 
+@app.command()
+def erase(
+    subject_file: Annotated[
+        Path | None, typer.Option(help="Whom to erase: a text file, one identifier a line.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Only look whether anything is left, everywhere.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Take people out of everything that lies here, and keep them out; then publish anew."""
+    if subject_file is None and not verify:
+        raise typer.BadParameter("give --subject-file, or --verify, or both")
+    with _refusals(as_json):
+        from mkt_assets import erase as erasing
+        from mkt_assets.settings import settings
+
+        if verify:
+            _verified(erasing.verify(settings(), subject_file), as_json)
+        elif subject_file is not None:
+            told = erasing.erase(settings(), subject_file, sys.stderr if as_json else sys.stdout)
+            typer.echo(json.dumps(asdict(told), indent=1) if as_json else told.as_text())
+            if not told.success:
+                raise typer.Exit(1)
+
+
+def _verified(left: dict[str, int], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"success": not left, "left": left}, indent=1))
+    elif left:
+        places = "\n".join(f"  {n:>8,}  {place}" for place, n in left.items())
+        typer.echo(f"Something is left (rows or places, file):\n{places}")
+    else:
+        typer.echo("Nothing is left of them in any file of the data directory.")
+    if left:
+        raise typer.Exit(1)
+
+
 def _run(first: date, last: date, as_json: bool) -> None:
     from mkt_assets.calendar_days import refuse_odd_days
     from mkt_assets.publish.summary import summarize

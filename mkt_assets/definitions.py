@@ -29,7 +29,7 @@ from mkt_assets.privacy import checks as privacy_checks
 from mkt_assets.publish import assets as publish
 from mkt_assets.publish import checks as publish_checks
 from mkt_assets.resources import LakeResource
-from mkt_assets.schedules import daily_marketing, daily_refresh
+from mkt_assets.schedules import JOBS, daily_refresh
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
 
@@ -69,7 +69,7 @@ def build_defs(
         asset_checks=[check for _, checks in STAGES for check in checks.CHECKS],
         # one DuckDB writer, and heavy imports paid once instead of once a step
         executor=dg.in_process_executor,
-        jobs=[daily_marketing],
+        jobs=JOBS,
         loggers=loggers,
         resources={**default_resources(), **(resources or {})},
         schedules=[daily_refresh],

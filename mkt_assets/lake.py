@@ -48,6 +48,11 @@ class Lake:
         return self.root / "serving"
 
     @property
+    def outdated(self) -> Path:
+        """A mark: no version published so far may outlive the next one."""
+        return self.serving / ".outdated"
+
+    @property
     def payloads(self) -> Path:
         """DSP payloads, one JSON a run date."""
         return self.root / "payloads"

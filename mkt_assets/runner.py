@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -160,24 +160,40 @@ def run_days(settings: Settings, first: date, last: date, out: TextIO) -> Outcom
     Raises:
         MktError: the days are outside the calendar, or the graph cannot be loaded.
     """
+    return run_job(settings, "daily_marketing", (first, last), out)
+
+
+def run_job(
+    settings: Settings,
+    job: str,
+    days: tuple[date, date],
+    out: TextIO,
+    config: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Run a job for the days from the first to the last of ``days``; progress goes to ``out``.
+
+    ``config`` is what the job's assets are told, by step; Dagster keeps it, so it holds no secret.
+    """
     started = time.monotonic()
     log = _log_file(settings)
     with _own_terminal(out, log) as terminal, warnings.catch_warnings():
         # Dagster says of its own current interface that parts of it are beta
         warnings.simplefilter("ignore")
-        outcome = _execute(settings, first, last, terminal)
+        ops = {step: {"config": told} for step, told in (config or {}).items()}
+        outcome = _execute(settings, job, days, ops, terminal)
     outcome.seconds = time.monotonic() - started
     outcome.log = str(log)
     return outcome
 
 
-def _execute(settings: Settings, first: date, last: date, out: TextIO) -> Outcome:
+def _execute(
+    settings: Settings, name: str, days: tuple[date, date], ops: Mapping[str, Any], out: TextIO
+) -> Outcome:
     import dagster as dg
 
     from mkt_assets.definitions import build_defs
     from mkt_assets.partitions import range_tags
 
-    tags = range_tags(first, last)
     console = Console(file=out, soft_wrap=True)
     holder: list[Reporter] = []
 
@@ -188,14 +204,14 @@ def _execute(settings: Settings, first: date, last: date, out: TextIO) -> Outcom
         return logger
 
     defs = build_defs(loggers={"mkt": mkt})
-    job = defs.resolve_job_def("daily_marketing")
+    job = defs.resolve_job_def(name)
     reporter = Reporter(console, total=len(list(job.asset_layer.executable_asset_keys)))
     holder.append(reporter)
     with dagster_instance(settings) as instance, reporter.live():
         result = job.execute_in_process(
             instance=instance,
-            tags=tags,
-            run_config={"loggers": {"mkt": {}}},
+            tags=range_tags(*days),
+            run_config={"loggers": {"mkt": {}}, "ops": ops},
             raise_on_error=False,
         )
     reporter.outcome.run_id = result.run_id

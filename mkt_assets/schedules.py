@@ -15,6 +15,20 @@ daily_marketing = dg.define_asset_job(
 )
 
 
+#: what is computed from guarded rows; the guard itself need not run again
+_DOWNSTREAM = dg.AssetSelection.all() - dg.AssetSelection.groups(
+    "ingest", "privacy"
+) | dg.AssetSelection.assets(["privacy", "lineage_ledger"])
+
+erase_subjects = dg.define_asset_job(
+    "erase_subjects",
+    selection=_DOWNSTREAM | dg.AssetSelection.assets(["privacy", "erasures"]),
+    description="People of a subject file out of everything that lies here, then publish anew.",
+)
+
+JOBS = [daily_marketing, *([erase_subjects] if settings().has_ga4 else [])]
+
+
 @dg.schedule(
     job=daily_marketing,
     cron_schedule=settings().refresh_cron,

@@ -1,7 +1,8 @@
 """The guard as Dagster assets: what may be known of raw rows, and what became of all of them."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -17,17 +18,21 @@ from mkt_assets.metadata import (
     table_schema,
 )
 from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of, days_of_run
-from mkt_assets.privacy import quiet
+from mkt_assets.privacy import erasure, erasure_list, quiet
 from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guarding import COOKIELESS, Guard
 from mkt_assets.privacy.keys import key_ring
 from mkt_assets.privacy.ledger import LEDGER, waterfall
+from mkt_assets.privacy.subjects import read_subjects
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 
 GROUP = "privacy"
 _CONSENT = [["privacy", CONSENT]] if settings().has_consent_log else []
+_ERASURES = [["privacy", "erasures"]] if settings().has_ga4 else []
+#: what people see of an audit record
+AUDIT = ["request_id", "requested_at", "subjects", "linked", "applied_at", "completed_at"]
 
 
 def _spec(table: str, description: str, deps: list[list[str]]) -> dg.AssetSpec:
@@ -177,6 +182,43 @@ def guarded_experiments(
     return dg.MaterializeResult(metadata=described(fates.kept) | {COLUMNS: schema})
 
 
+class Erasure(dg.Config):
+    """Whom to erase: a file with one identifier a line, readable where the run works."""
+
+    subject_file: str | None = None
+
+
+@dg.asset(
+    key=[GROUP, "erasures"],
+    deps=[[GROUP, EVENTS], *_CONSENT],
+    group_name=GROUP,
+    description="People who asked to be erased, taken out of everything that lies here.",
+    owners=[PRIVACY_OFFICE],
+    kinds={"duckdb", "parquet"},
+    backfill_policy=SINGLE_RUN,
+)
+def erasures(
+    context: dg.AssetExecutionContext, lake: LakeResource, config: Erasure
+) -> dg.MaterializeResult:
+    """Take a request, finish what was interrupted, and keep erased people out of the raw area."""
+    known, now = settings(), datetime.now(UTC)
+    ring = key_ring(known)
+    assert ring is not None, "a ring is made where there is none"
+    subjects = read_subjects(Path(config.subject_file)) if config.subject_file else None
+    if subjects:
+        erasure.request(lake.lake, ring, subjects, now=now, run_id=context.run.run_id)
+    days = days_of_run(context.run)
+    found = erasure.sweep(lake.lake, ring, now=now, days=days, subjects=subjects)
+    records = erasure_list.records(lake.lake)
+    return dg.MaterializeResult(
+        metadata=described(
+            len(records),
+            removed={place: found[place] for place in sorted(found)[:100]} or None,
+            requests=preview(pd.DataFrame(records)[AUDIT], rows=20) if records else None,
+        )
+    )
+
+
 _GUARDED = [
     *([guarded_consent] if settings().has_ga4 and settings().has_consent_log else []),
     *([guarded_events] if settings().has_ga4 else []),
@@ -196,7 +238,8 @@ _GUARDED = [
                 for asset in _GUARDED
                 for key in asset.keys
                 if key.path[-1] != COOKIELESS
-            ],
+            ]
+            + _ERASURES,
         )
     ],
     backfill_policy=SINGLE_RUN,
@@ -209,4 +252,4 @@ def lineage_ledger(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.
     )
 
 
-ASSETS = [*_GUARDED, lineage_ledger]
+ASSETS = [*_GUARDED, *([erasures] if settings().has_ga4 else []), lineage_ledger]

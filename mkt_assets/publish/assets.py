@@ -7,6 +7,7 @@ import dagster as dg
 from mkt_assets.contracts import ANALYTICS, REGISTRY
 from mkt_assets.metadata import COLUMNS, described
 from mkt_assets.partitions import SINGLE_RUN
+from mkt_assets.privacy.erasure import complete
 from mkt_assets.publish.snapshot import LINK, PUBLICATION_COLUMNS, Publication, publish
 from mkt_assets.publish.tables import published_marts, published_models
 from mkt_assets.resources import LakeResource
@@ -43,6 +44,7 @@ def bi_snapshot(
     )
     models = [REGISTRY[path] for path in _MODELS]
     published = publish(lake.lake, _MARTS, models, publication)
+    complete(lake.lake, publication.published_at)
     return dg.MaterializeResult(
         metadata=described(
             sum(published.rows.values()),

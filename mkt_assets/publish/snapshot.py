@@ -82,7 +82,9 @@ def publish(
         for leftover in lake.serving.glob(f".writing-{version}*"):
             leftover.unlink()
         shutil.rmtree(twins, ignore_errors=True)
-    prune(lake)
+    # an older version may still know whom an erasure took out, or a retired key
+    prune(lake, keep=1 if lake.outdated.exists() else KEPT_VERSIONS)
+    lake.outdated.unlink(missing_ok=True)
     return Published(final, rows)
 
 
@@ -198,11 +200,11 @@ def _link(link: Path, target: Path) -> None:
     sync(link.parent)
 
 
-def prune(lake: Lake) -> None:
+def prune(lake: Lake, keep: int = KEPT_VERSIONS) -> None:
     """Remove all but the last versions; the linked one is never removed."""
     linked = (lake.serving / LINK).resolve()
     versions = sorted(lake.serving.glob("v-*.duckdb"))
-    for old in versions[:-KEPT_VERSIONS]:
+    for old in versions[:-keep]:
         if old != linked:
             old.unlink()
             shutil.rmtree(lake.serving / "parquet" / old.stem, ignore_errors=True)

@@ -1,0 +1,120 @@
+"""One erasure from the command line: ask, remove, publish anew, and say what was done.
+
+The rules are in ``privacy``; here is only the order of things, and who holds the run lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from mkt_assets.calendar_days import last_complete_day
+from mkt_assets.errors import MktError
+from mkt_assets.lake import Lake
+from mkt_assets.locks import exclusive
+from mkt_assets.privacy import erasure, erasure_list, erasure_search
+from mkt_assets.privacy.keys import key_ring
+from mkt_assets.privacy.pseudonyms import KeyRing
+from mkt_assets.privacy.subjects import Subjects, read_subjects
+from mkt_assets.runner import run_job
+from mkt_assets.settings import Settings
+
+#: the run id of a request that found nobody, so that nothing had to be made anew
+_NO_RUN = "none needed"
+#: places whose counts are rows; of all others the count is one for a file
+_TABLES = ("events/", "consent_log/")
+
+
+@dataclass(frozen=True)
+class Told:
+    """How an erasure ended."""
+
+    success: bool
+    record: dict[str, Any]
+    failures: list[str] = field(default_factory=list)
+
+    def as_text(self) -> str:
+        """For people."""
+        record = self.record
+        rows = sum(n for place, n in record["found"].items() if place.startswith(_TABLES))
+        who = f"{record['subjects']} identifiers, {record['linked']} more linked to them"
+        if not self.success:
+            return (
+                f"Not finished: {'; '.join(self.failures)}\nThe request {record['request_id']} is "
+                "recorded: run the same command again, or let the next daily run finish it."
+            )
+        if not record["found"]:
+            return (
+                f"{who}: nobody of them is here, nothing had to be removed. They are listed, so "
+                f"that late rows stay out. Record: {record['request_id']}"
+            )
+        places = "\n".join(f"  {n:>8,}  {place}" for place, n in sorted(record["found"].items()))
+        return (
+            f"Erased ({who}): {rows:,} stored rows. Places, with rows or 1 for a whole file:\n"
+            f"{places}\nPublished anew without them; older versions are gone. They are listed, so "
+            "that late rows stay out.\nYour own source files, backups and the ad platforms are not "
+            f"ours to change. Record: {record['request_id']}"
+        )
+
+
+def erase(settings: Settings, subject_file: Path, out: TextIO) -> Told:
+    """Erase the people of a subject file; may be repeated, also after it was killed.
+
+    Raises:
+        InputError: the subject file cannot be used.
+        MktError: there are no events, a key is missing, or the run lock is held for too long.
+    """
+    subjects, ring, lake = read_subjects(subject_file), _ring(settings), Lake(settings.data_dir)
+    nobody = _nobody(settings, lake, ring, subjects)
+    if nobody is not None:
+        return Told(success=True, record=nobody)
+    day = _newest_day(lake) or last_complete_day(settings)
+    config = {"privacy__erasures": {"subject_file": str(subject_file.absolute())}}
+    outcome = run_job(settings, "erase_subjects", (day, day), out, config)
+    record = erasure_list.read_record(lake, subjects.request_id(ring.active))
+    if record is None:
+        raise MktError(f"the erasure did not begin: {'; '.join(outcome.failures)}")
+    done = outcome.success and record["completed_at"] is not None
+    return Told(success=done, record=record, failures=outcome.failures)
+
+
+def verify(settings: Settings, subject_file: Path | None) -> dict[str, int]:
+    """Where something is left of the people of a file, or of all who were erased: place to count.
+
+    Raises:
+        InputError: the subject file cannot be used.
+        MktError: there is nobody to look for, or a key is missing.
+    """
+    lake, ring = Lake(settings.data_dir), _ring(settings)
+    subjects = read_subjects(subject_file) if subject_file else None
+    return erasure_search.remains(lake, ring, subjects)
+
+
+def _nobody(
+    settings: Settings, lake: Lake, ring: KeyRing, subjects: Subjects
+) -> dict[str, Any] | None:
+    """The closed record of a request about people who are not here; None where somebody is."""
+    now = datetime.now(UTC)
+    with exclusive(lake.locks / "run.lock", "an erasure", timeout=settings.lock_timeout_seconds):
+        if erasure_list.unfinished(lake) or erasure_search.remains(lake, ring, subjects):
+            return None
+        record = erasure.request(lake, ring, subjects, now=now, run_id=_NO_RUN)
+        record |= {"applied_at": now.isoformat(), "completed_at": now.isoformat()}
+        erasure_list.write_record(lake, record)
+        return record
+
+
+def _ring(settings: Settings) -> KeyRing:
+    if not settings.has_ga4:
+        raise MktError("there are no events, so nobody is known here: set MKT_GA4_URI")
+    ring = key_ring(settings, create=False)
+    if ring is None:
+        raise MktError("there is no pseudonym key yet, so nobody is known here: mkt run first")
+    return ring
+
+
+def _newest_day(lake: Lake) -> date | None:
+    folders = [p.name.removeprefix("event_date=") for p in lake.guarded.glob("events/event_date=*")]
+    return date.fromisoformat(max(folders)) if folders else None

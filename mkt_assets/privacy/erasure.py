@@ -1,0 +1,295 @@
+"""Erasure: one person out of everything that lies here, once asked and however often interrupted.
+
+The request is recorded and listed first; what follows only ever removes what the list names, a file
+at a time, each replaced whole. So a killed erasure is finished by asking again, or by the next
+daily run. What is computed from events (warehouse, models, published file) is removed and made
+anew by the assets downstream. What stays out: proving that nothing is left (``erasure_search``).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mkt_assets.ingest.sources import CONSENT, EVENTS, raw_whole
+from mkt_assets.lake import Lake, replacing, sql_text
+from mkt_assets.privacy import erasure_list, quiet
+from mkt_assets.privacy.erased_rows import find_erased
+from mkt_assets.privacy.erasure_list import Listed, listed
+from mkt_assets.privacy.event_columns import OWN_ID_LENGTH
+from mkt_assets.privacy.ledger import LEDGER
+from mkt_assets.privacy.lineage import LEDGER_SCHEMA
+from mkt_assets.privacy.persons import linked, stored_events
+from mkt_assets.privacy.pseudonyms import KeyRing
+from mkt_assets.privacy.quiet import quietly
+from mkt_assets.privacy.raw_files import numbered, parquet
+from mkt_assets.privacy.subjects import Subjects
+
+#: what the raw tables know a person by, and when: identifiers, microseconds
+_RAW: Final = {
+    EVENTS: (("user_pseudo_id", "user_id"), "event_timestamp"),
+    CONSENT: (("subject_id",), "epoch_us(changed_at)"),
+}
+#: the same in the lake
+_STORED: Final = {
+    EVENTS: (("user_key", "login_key"), "event_timestamp"),
+    CONSENT: (("user_key",), "epoch_us(changed_at)"),
+}
+
+
+def request(
+    lake: Lake, ring: KeyRing, subjects: Subjects, *, now: datetime, run_id: str
+) -> dict[str, Any]:
+    """Record a request and list its people; nothing is removed yet.
+
+    Returns:
+        the audit record: counts, times and key ids, no identifier.
+    """
+    by_key = subjects.pseudonyms(ring)
+    given = {(key_id, name) for key_id, names in by_key.items() for name in names}
+    active = {(ring.active.id, name) for name in by_key[ring.active.id]}
+    with quiet.connect(lake.closed(lake.landing)) as con:
+        others = linked(con, lake, {name for _, name in given})
+    request_id = subjects.request_id(ring.active)
+    before = erasure_list.read_record(lake, request_id) or {}
+    record = {
+        "request_id": request_id,
+        "requested_at": before.get("requested_at", now.isoformat()),
+        "repeated_at": [*before.get("repeated_at", []), *([now.isoformat()] if before else [])],
+        "subjects": len(subjects),
+        "linked": max(len(others), before.get("linked", 0)),
+        "key_ids": sorted(by_key),
+        "partitions": before.get("partitions", []),
+        "found": before.get("found", {}),
+        "run_ids": sorted({*before.get("run_ids", []), run_id}),
+        "applied_at": None,
+        "completed_at": None,
+    }
+    erasure_list.write_record(lake, record)
+    erasure_list.add(lake, request_id, active | others, now, instead_of=given - active)
+    return record
+
+
+def sweep(
+    lake: Lake,
+    ring: KeyRing,
+    *,
+    now: datetime,
+    days: Sequence[date] = (),
+    subjects: Subjects | None = None,
+) -> dict[str, int]:
+    """Remove what the list names: everywhere for unfinished requests, else what was just landed.
+
+    Args:
+        lake: the data directory; the caller holds its run lock.
+        ring: the live keys.
+        now: written into the audit records.
+        days: the days whose raw rows were landed by this run.
+        subjects: those of a request just made; only with them is the text of rows that could not
+            be read searched too.
+
+    Returns:
+        place -> rows removed (1 for a file that was removed whole).
+    """
+    names = listed(lake, ring)
+    if names is None:
+        return {}
+    open_requests = erasure_list.unfinished(lake)
+    with quiet.connect(lake.closed(lake.landing)) as con:
+        if not open_requests:
+            return _remove_raw(con, lake, names, _landed(lake, days))
+        planned = _plan(con, lake, open_requests)
+        found = {place: n for place in planned if (n := _remove_stored(con, lake, place))}
+        found |= _remove_raw(con, lake, names, _landed(lake, None))
+        found |= _remove_unread(con, lake, subjects)
+    if planned or any(record["partitions"] for record in open_requests):
+        found |= remove_derived(lake)
+    for record in open_requests:
+        told = {place: n + record["found"].get(place, 0) for place, n in found.items()}
+        done = {"found": {**record["found"], **told}, "applied_at": now.isoformat()}
+        erasure_list.write_record(lake, {**record, "partitions": planned, **done})
+    return found
+
+
+def complete(lake: Lake, now: datetime) -> int:
+    """Close the open requests: the published file was replaced, older versions are gone."""
+    applied = [r for r in erasure_list.unfinished(lake) if r["applied_at"] is not None]
+    for record in applied:
+        erasure_list.write_record(lake, {**record, "completed_at": now.isoformat()})
+    return len(applied)
+
+
+def remove_derived(lake: Lake) -> dict[str, int]:
+    """Remove what is computed from guarded events and knows people: it is made anew.
+
+    Published versions stay until the next one is there. The warehouse goes as a file, since DuckDB
+    keeps deleted rows in free blocks.
+    """
+    lake.serving.mkdir(parents=True, exist_ok=True)
+    lake.outdated.touch()
+    warehouse = lake.warehouse
+    files = [warehouse, Path(f"{warehouse}.wal"), warehouse.with_name("build.json")]
+    files += [p for p in lake.guarded.glob("models/*/*/*.parquet") if _knows_people(p)]
+    there = [path for path in files if path.is_file()]
+    for path in there:
+        path.unlink()
+    return {str(path.relative_to(lake.root)): 1 for path in there}
+
+
+def _knows_people(path: Path) -> bool:
+    return bool({"user_key", "login_key"} & set(pq.read_schema(path).names))
+
+
+def _plan(
+    con: duckdb.DuckDBPyConnection, lake: Lake, requests: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """The partitions to go through, written down first: after a kill their counts are repaired."""
+    planned = {place for record in requests for place in record["partitions"]} | _affected(
+        con, lake
+    )
+    for record in requests:
+        erasure_list.write_record(lake, {**record, "partitions": sorted(planned)})
+    return sorted(planned)
+
+
+def _affected(con: duckdb.DuckDBPyConnection, lake: Lake) -> set[str]:
+    places = set()
+    if any(lake.guarded.glob("events/event_date=*/events.parquet")):
+        rows = quietly(
+            con,
+            f"select distinct filename from read_parquet($events, filename = true) as told "
+            f"where {_is_named(lake, EVENTS)}",
+            {"events": stored_events(lake)},
+        )
+        places |= {str(Path(name).relative_to(lake.guarded)) for (name,) in rows}
+    log = lake.whole(CONSENT)
+    if log.is_file() and quietly(
+        con, f"select 1 from {parquet(log)} as told where {_is_named(lake, CONSENT)} limit 1"
+    ):
+        places.add(str(log.relative_to(lake.guarded)))
+    return places
+
+
+def _is_named(lake: Lake, table: str) -> str:
+    """Whether a stored row belongs to somebody on the list and is not younger than the erasure."""
+    keys, moment = _STORED[table]
+    names = f"read_parquet('{sql_text(erasure_list.place(lake))}')"
+    return " or ".join(
+        f"exists (select 1 from {names} as listed where listed.pseudonym = told.{key} "
+        f"and {moment} <= epoch_us(listed.erased_at))"
+        for key in keys
+    )
+
+
+def _remove_stored(con: duckdb.DuckDBPyConnection, lake: Lake, place: str) -> int:
+    """Take the rows out of one partition, then let its ledger lines say what is left."""
+    path = lake.guarded / place
+    table = path.stem
+    before = pq.read_metadata(path).num_rows
+    kept = (
+        f"select * from {parquet(path)} as told where not coalesce({_is_named(lake, table)}, false)"
+    )
+    with replacing(path) as writing:
+        quietly(con, f"copy ({kept}) to '{sql_text(writing)}' (format parquet, compression zstd)")
+    _correct_ledger(con, lake, path)
+    return int(before - pq.read_metadata(path).num_rows)
+
+
+def _correct_ledger(con: duckdb.DuckDBPyConnection, lake: Lake, path: Path) -> None:
+    """Rows that a line says are kept and that are there no more were erased."""
+    table, whole = path.stem, path.parent.name == path.stem
+    folder = "whole" if whole else path.parent.name
+    ledger = lake.guarded / LEDGER / folder / f"{table}.parquet"
+    lines = pq.read_table(ledger).to_pylist()
+    if whole:
+        # a log's rows carry no lineage: its lines give up rows in their order
+        left = {None: pq.read_metadata(path).num_rows}
+    else:
+        counted = quietly(con, f"select lineage_id, count(*) from {parquet(path)} group by 1")
+        left = dict(counted)
+    for line in lines:
+        there = left.get(None if whole else line["lineage_id"], 0)
+        now = min(line["rows_kept"], there)
+        if whole:
+            left[None] = there - now
+        line["rows_erased"] += line["rows_kept"] - now
+        line["rows_kept"] = now
+    with replacing(ledger) as writing:
+        pq.write_table(
+            pa.Table.from_pylist(lines, schema=LEDGER_SCHEMA), writing, compression="zstd"
+        )
+
+
+def _landed(lake: Lake, days: Sequence[date] | None) -> list[tuple[str, Path]]:
+    """The raw files that may hold a person, by table: of ``days``, or all."""
+    folders = lake.landing.glob(f"{EVENTS}/event_date=*")
+    if days is not None:
+        folders = (lake.landed(EVENTS, day).parent for day in days)
+    found = [(EVENTS, path) for folder in folders for path in folder.glob("*.parquet")]
+    aside = (lake.landing / "quarantine").glob("guard_events_*.parquet")
+    found += [(EVENTS, path) for path in aside]
+    log = raw_whole(lake, CONSENT)
+    return found + ([(CONSENT, log)] if log.is_file() else [])
+
+
+def _remove_raw(
+    con: duckdb.DuckDBPyConnection, lake: Lake, names: Listed, files: Sequence[tuple[str, Path]]
+) -> dict[str, int]:
+    """Remove raw files that hold an erased person; they are copies that a run lands again."""
+    removed = {}
+    for table, path in files:
+        identifiers, moment = _RAW[table]
+        find_erased(
+            con,
+            names,
+            raw=numbered(path),
+            identifiers=identifiers,
+            moment=moment,
+            table="erased_raw",
+        )
+        ((rows,),) = quietly(con, "select count(*) from erased_raw")
+        if rows:
+            _remove_landed(lake, path)
+            removed[str(path.relative_to(lake.root))] = 1
+    quietly(con, "drop table if exists erased_raw")
+    return removed
+
+
+def _remove_unread(
+    con: duckdb.DuckDBPyConnection, lake: Lake, subjects: Subjects | None
+) -> dict[str, int]:
+    """Remove rows set aside unread whose text holds an identifier: they have no column to ask."""
+    sought = [i for i in subjects.identifiers if len(i) >= OWN_ID_LENGTH] if subjects else []
+    removed = {}
+    for path in sorted(lake.landing.rglob("*.parquet")):
+        is_aside = "quarantine" in path.stem or path.parent.name == "quarantine"
+        if not sought or not is_aside:
+            continue
+        found = quietly(
+            con,
+            f"select 1 from {parquet(path)} as told, unnest(?::varchar[]) as wanted(name) "
+            "where contains(lower(told::varchar), lower(wanted.name)) limit 1",
+            [sought],
+        )
+        if found:
+            path.unlink()
+            removed[str(path.relative_to(lake.root))] = 1
+    return removed
+
+
+def _remove_landed(lake: Lake, path: Path) -> None:
+    """A raw file with what lies beside it, and what was set aside from its day."""
+    if path.parent == lake.landing / "quarantine":
+        path.unlink()
+        return
+    day = path.parent.name.removeprefix("event_date=")
+    for aside in (lake.landing / "quarantine").glob(f"*_{day}*.parquet"):
+        aside.unlink()
+    shutil.rmtree(path.parent)
