@@ -23,8 +23,6 @@ from mkt_assets.settings import Settings
 
 #: the run id of a request that found nobody, so that nothing had to be made anew
 _NO_RUN = "none needed"
-#: places whose counts are rows; of all others the count is one for a file
-_TABLES = ("events/", "consent_log/")
 
 
 @dataclass(frozen=True)
@@ -38,24 +36,25 @@ class Told:
     def as_text(self) -> str:
         """For people."""
         record = self.record
-        rows = sum(n for place, n in record["found"].items() if place.startswith(_TABLES))
+        rows = sum(record["partitions"].values())
         who = f"{record['subjects']} identifiers, {record['linked']} more linked to them"
         if not self.success:
             return (
                 f"Not finished: {'; '.join(self.failures)}\nThe request {record['request_id']} is "
                 "recorded: run the same command again, or let the next daily run finish it."
             )
-        if not record["found"]:
+        if not record["found"] and not rows:
             return (
                 f"{who}: nobody of them is here, nothing had to be removed. They are listed, so "
                 f"that late rows stay out. Record: {record['request_id']}"
             )
-        places = "\n".join(f"  {n:>8,}  {place}" for place, n in sorted(record["found"].items()))
+        stored = [f"  {n:>8,} rows  {place}" for place, n in sorted(record["partitions"].items())]
+        places = "\n".join([*stored, *(f"      a file  {place}" for place in record["found"])])
         return (
-            f"Erased ({who}): {rows:,} stored rows. Places, with rows or 1 for a whole file:\n"
-            f"{places}\nPublished anew without them; older versions are gone. They are listed, so "
-            "that late rows stay out.\nYour own source files, backups and the ad platforms are not "
-            f"ours to change. Record: {record['request_id']}"
+            f"Erased ({who}): {rows:,} stored rows.\n{places}\n"
+            "Published anew without them; older versions are gone. They are listed, so that late "
+            "rows stay out.\nYour own source files, backups and the ad platforms are not ours to "
+            f"change. Record: {record['request_id']}"
         )
 
 

@@ -22,7 +22,7 @@ from mkt_assets.ingest.sources import CONSENT, EVENTS, raw_whole
 from mkt_assets.lake import Lake, replacing, sql_text
 from mkt_assets.privacy import erasure_list, quiet
 from mkt_assets.privacy.erased_rows import find_erased
-from mkt_assets.privacy.erasure_list import Listed, listed
+from mkt_assets.privacy.erasure_list import Listed, Name, listed
 from mkt_assets.privacy.event_columns import OWN_ID_LENGTH
 from mkt_assets.privacy.ledger import LEDGER
 from mkt_assets.privacy.lineage import LEDGER_SCHEMA
@@ -53,10 +53,15 @@ def request(
         the audit record: counts, times and key ids, no identifier.
     """
     by_key = subjects.pseudonyms(ring)
-    given = {(key_id, name) for key_id, names in by_key.items() for name in names}
-    active = {(ring.active.id, name) for name in by_key[ring.active.id]}
+    people = by_key[ring.active.id]
+    given = [
+        Name(key_id, name, person)
+        for key_id, names in by_key.items()
+        for name, person in zip(names, people, strict=True)
+    ]
     with quiet.connect(lake.closed(lake.landing)) as con:
-        others = linked(con, lake, {name for _, name in given})
+        pairs = linked(con, lake, {name.pseudonym for name in given})
+    others = [Name(key_id, name, name) for key_id, name in pairs]
     request_id = subjects.request_id(ring.active)
     before = erasure_list.read_record(lake, request_id) or {}
     record = {
@@ -66,14 +71,14 @@ def request(
         "subjects": len(subjects),
         "linked": max(len(others), before.get("linked", 0)),
         "key_ids": sorted(by_key),
-        "partitions": before.get("partitions", []),
+        "partitions": before.get("partitions", {}),
         "found": before.get("found", {}),
         "run_ids": sorted({*before.get("run_ids", []), run_id}),
         "applied_at": None,
         "completed_at": None,
     }
     erasure_list.write_record(lake, record)
-    erasure_list.add(lake, request_id, active | others, now, instead_of=given - active)
+    erasure_list.add(lake, request_id, [*given, *others], now)
     return record
 
 
@@ -106,16 +111,16 @@ def sweep(
         if not open_requests:
             return _remove_raw(con, lake, names, _landed(lake, days))
         planned = _plan(con, lake, open_requests)
-        found = {place: n for place in planned if (n := _remove_stored(con, lake, place))}
-        found |= _remove_raw(con, lake, names, _landed(lake, None))
+        for place in planned:
+            _remove_stored(con, lake, place)
+        found = _remove_raw(con, lake, names, _landed(lake, None))
         found |= _remove_unread(con, lake, subjects)
-    if planned or any(record["partitions"] for record in open_requests):
+    if planned:
         found |= remove_derived(lake)
     for record in open_requests:
-        told = {place: n + record["found"].get(place, 0) for place, n in found.items()}
-        done = {"found": {**record["found"], **told}, "applied_at": now.isoformat()}
+        done = {"found": {**record["found"], **found}, "applied_at": now.isoformat()}
         erasure_list.write_record(lake, {**record, "partitions": planned, **done})
-    return found
+    return {**planned, **found}
 
 
 def complete(lake: Lake, now: datetime) -> int:
@@ -149,31 +154,31 @@ def _knows_people(path: Path) -> bool:
 
 def _plan(
     con: duckdb.DuckDBPyConnection, lake: Lake, requests: Iterable[Mapping[str, Any]]
-) -> list[str]:
-    """The partitions to go through, written down first: after a kill their counts are repaired."""
-    planned = {place for record in requests for place in record["partitions"]} | _affected(
-        con, lake
-    )
+) -> dict[str, int]:
+    """Partitions with rows to remove, written down first: after a kill their ledger is repaired."""
+    planned = {place: n for record in requests for place, n in record["partitions"].items()}
+    for place, n in _affected(con, lake).items():
+        planned[place] = max(n, planned.get(place, 0))
     for record in requests:
-        erasure_list.write_record(lake, {**record, "partitions": sorted(planned)})
-    return sorted(planned)
+        erasure_list.write_record(lake, {**record, "partitions": planned})
+    return planned
 
 
-def _affected(con: duckdb.DuckDBPyConnection, lake: Lake) -> set[str]:
-    places = set()
+def _affected(con: duckdb.DuckDBPyConnection, lake: Lake) -> dict[str, int]:
+    places: dict[str, int] = {}
     if any(lake.guarded.glob("events/event_date=*/events.parquet")):
         rows = quietly(
             con,
-            f"select distinct filename from read_parquet($events, filename = true) as told "
-            f"where {_is_named(lake, EVENTS)}",
+            "select filename, count(*) from read_parquet($events, filename = true) as told "
+            f"where {_is_named(lake, EVENTS)} group by filename",
             {"events": stored_events(lake)},
         )
-        places |= {str(Path(name).relative_to(lake.guarded)) for (name,) in rows}
+        places |= {str(Path(name).relative_to(lake.guarded)): n for name, n in rows}
     log = lake.whole(CONSENT)
-    if log.is_file() and quietly(
-        con, f"select 1 from {parquet(log)} as told where {_is_named(lake, CONSENT)} limit 1"
-    ):
-        places.add(str(log.relative_to(lake.guarded)))
+    if log.is_file():
+        named = _is_named(lake, CONSENT)
+        ((n,),) = quietly(con, f"select count(*) from {parquet(log)} as told where {named}")
+        places |= {str(log.relative_to(lake.guarded)): n} if n else {}
     return places
 
 
@@ -188,18 +193,16 @@ def _is_named(lake: Lake, table: str) -> str:
     )
 
 
-def _remove_stored(con: duckdb.DuckDBPyConnection, lake: Lake, place: str) -> int:
+def _remove_stored(con: duckdb.DuckDBPyConnection, lake: Lake, place: str) -> None:
     """Take the rows out of one partition, then let its ledger lines say what is left."""
     path = lake.guarded / place
-    table = path.stem
-    before = pq.read_metadata(path).num_rows
-    kept = (
-        f"select * from {parquet(path)} as told where not coalesce({_is_named(lake, table)}, false)"
-    )
+    if not path.is_file():
+        return
+    is_named = f"coalesce({_is_named(lake, path.stem)}, false)"
+    kept = f"select * from {parquet(path)} as told where not {is_named}"
     with replacing(path) as writing:
         quietly(con, f"copy ({kept}) to '{sql_text(writing)}' (format parquet, compression zstd)")
     _correct_ledger(con, lake, path)
-    return int(before - pq.read_metadata(path).num_rows)
 
 
 def _correct_ledger(con: duckdb.DuckDBPyConnection, lake: Lake, path: Path) -> None:
@@ -245,6 +248,8 @@ def _remove_raw(
     """Remove raw files that hold an erased person; they are copies that a run lands again."""
     removed = {}
     for table, path in files:
+        if not path.is_file():
+            continue  # it went with its day
         identifiers, moment = _RAW[table]
         find_erased(
             con,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,9 +26,19 @@ SCHEMA: Final = pa.schema(
         ("request_id", pa.string()),
         ("key_id", pa.string()),
         ("pseudonym", pa.string()),
+        # one of the pseudonyms, the same for all of one identifier: any live key is enough
+        ("person", pa.string()),
         ("erased_at", pa.timestamp("us", tz="UTC")),
     ]
 )
+
+
+class Name(NamedTuple):
+    """One pseudonym of an erased person; ``person`` is the same for all of one identifier."""
+
+    key_id: str
+    pseudonym: str
+    person: str
 
 
 @dataclass(frozen=True)
@@ -51,20 +61,26 @@ def read(lake: Lake) -> pa.Table:
 
 
 def listed(lake: Lake, ring: KeyRing | None) -> Listed | None:
-    """The list and its keys; None where nobody is on it.
+    """The list and its live keys; None where nobody is on it.
 
     Raises:
-        MktError: it was made with a key that is no longer live, so it cannot be honoured.
+        MktError: somebody is on it only under a key that is not live, so could not be kept out.
     """
-    key_ids = sorted(set(read(lake)["key_id"].to_pylist()))
-    if not key_ids or ring is None:
+    rows = read(lake).to_pylist()
+    if not rows or ring is None:
         return None
-    return Listed(place(lake), tuple(_live(ring, key_id) for key_id in key_ids))
+    live = {key.id: key for key in ring.keys}
+    known = {row["person"] for row in rows if row["key_id"] in live}
+    for row in rows:
+        if row["person"] not in known:
+            _refuse(ring, row["key_id"])
+    used = sorted({row["key_id"] for row in rows} & live.keys())
+    return Listed(place(lake), tuple(live[key_id] for key_id in used))
 
 
-def _live(ring: KeyRing, key_id: str) -> Key:
+def _refuse(ring: KeyRing, key_id: str) -> None:
     try:
-        return ring.key(key_id)
+        ring.key(key_id)
     except MktError as error:
         raise MktError(
             f"standing erasures cannot be honoured: {error}. mkt rotate-keys then lists them under "
@@ -72,34 +88,21 @@ def _live(ring: KeyRing, key_id: str) -> Key:
         ) from None
 
 
-def add(
-    lake: Lake,
-    request_id: str,
-    pairs: Iterable[tuple[str, str]],
-    erased_at: datetime,
-    *,
-    instead_of: Iterable[tuple[str, str]] = (),
-) -> None:
-    """Put (key id, pseudonym) pairs on the list; who is on it keeps the latest moment.
-
-    ``instead_of`` names the same people under other keys: those entries go.
-    """
+def add(lake: Lake, request_id: str, names: Iterable[Name], erased_at: datetime) -> None:
+    """Put people on the list; who is on it keeps the latest moment."""
     rows = {(row["key_id"], row["pseudonym"]): row for row in read(lake).to_pylist()}
-    for pair in instead_of:
-        rows.pop(pair, None)
-    for key_id, name in sorted(set(pairs)):
-        known = rows.get((key_id, name))
+    for name in sorted(set(names)):
+        known = rows.get((name.key_id, name.pseudonym))
         if known is None or known["erased_at"] < erased_at:
-            rows[key_id, name] = {
-                "request_id": request_id,
-                "key_id": key_id,
-                "pseudonym": name,
-                "erased_at": erased_at,
-            }
-    ordered = [rows[pair] for pair in sorted(rows)]
+            added = {"request_id": request_id, **name._asdict(), "erased_at": erased_at}
+            rows[name.key_id, name.pseudonym] = added
+    _write(lake, [rows[pair] for pair in sorted(rows)])
+
+
+def _write(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> None:
     lake.closed(lake.erasures)
     with replacing(place(lake), mode=0o600) as writing:
-        pq.write_table(pa.Table.from_pylist(ordered, schema=SCHEMA), writing)
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), writing)
 
 
 def record_path(lake: Lake, request_id: str) -> Path:

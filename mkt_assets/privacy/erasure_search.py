@@ -80,11 +80,14 @@ def _returned(con: duckdb.DuckDBPyConnection, lake: Lake) -> set[str]:
 
 
 def _sought(lake: Lake, ring: KeyRing, subjects: Subjects | None) -> set[str]:
+    listed = erasure_list.read(lake).to_pylist()
     if subjects is None:
-        return set(erasure_list.read(lake)["pseudonym"].to_pylist())
+        return {row["pseudonym"] for row in listed}
+    requests = {subjects.request_id(key) for key in ring.keys}
+    linked = {row["pseudonym"] for row in listed if row["request_id"] in requests}
     # a shorter identifier is found in innocent text by accident; its pseudonym is not
     written = {i for i in subjects.identifiers if len(i) >= OWN_ID_LENGTH}
-    return written.union(*subjects.pseudonyms(ring).values())
+    return written.union(linked, *subjects.pseudonyms(ring).values())
 
 
 def _files(lake: Lake) -> Iterator[Path]:

@@ -1,0 +1,319 @@
+"""Erasure on a real lake: the person goes, everybody else stays, and a kill changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mkt_assets.errors import MktError
+from mkt_assets.ingest.sources import CONSENT, EVENTS, SampleSource, raw_whole
+from mkt_assets.lake import Lake
+from mkt_assets.privacy import erasure, erasure_list, erasure_search, quiet
+from mkt_assets.privacy.erasure_list import listed
+from mkt_assets.privacy.guarding import Guard
+from mkt_assets.privacy.ledger import unbalanced, waterfall
+from mkt_assets.privacy.persons import linked
+from mkt_assets.privacy.pseudonyms import Key, KeyRing, pseudonym
+from mkt_assets.privacy.subjects import Subjects
+from mkt_assets.settings import Settings, load_settings
+
+DAYS = [date(2025, 3, 10), date(2025, 3, 11), date(2025, 3, 12)]
+NOW = datetime(2025, 3, 20, 6, tzinfo=UTC)
+RING = KeyRing((Key("k1", bytes(range(32))),))
+
+
+class House:
+    """A data directory with three guarded days of the sample source."""
+
+    def __init__(self, root: Path) -> None:
+        self.lake = Lake(root)
+        self.settings: Settings = load_settings(data_dir=root, sample_events_per_day=300)
+
+    def run(self, days: list[date] = DAYS, ring: KeyRing = RING) -> House:
+        """Land and guard; what the daily job does of it."""
+        self.lake.prepare()
+        source = SampleSource(self.lake, self.settings, date(2025, 3, 20))
+        source.land_consent(DAYS[-1])
+        source.land_events(days)
+        guard = Guard(
+            self.lake, self.settings, "run", key=ring.active, erased=listed(self.lake, ring)
+        )
+        with quiet.connect(self.lake.landing) as con:
+            guard.consent(con)
+        guard.events_of(days)
+        return self
+
+    def rows(self, table: str) -> Counter[str]:
+        """Every stored row as text."""
+        place = self.lake.guarded / table / ("*/*.parquet" if table == EVENTS else "*.parquet")
+        with duckdb.connect() as con:
+            con.execute("set timezone = 'UTC'")
+            found = con.execute(f"select t::varchar from '{place}' as t").fetchall()
+        return Counter(row for (row,) in found)
+
+    def fates(self) -> list[dict[str, Any]]:
+        """The waterfall of all days."""
+        rows: list[dict[str, Any]] = waterfall(self.lake, []).to_dict("records")
+        return rows
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("house") / "data"
+    House(root).run()
+    return root
+
+
+@pytest.fixture
+def house(built: Path, tmp_path: Path) -> House:
+    shutil.copytree(built, tmp_path / "data")
+    return House(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def member(built: Path) -> dict[str, str]:
+    """Somebody with a login, stored rows and an entry in the consent log."""
+    events = built / "landing" / EVENTS / "*" / "*.parquet"
+    log = built / "landing" / CONSENT / "consent_log.parquet"
+    with duckdb.connect() as con:
+        rows = con.execute(
+            f"select user_id, user_pseudo_id from '{events}' "
+            f"where user_id is not null and user_pseudo_id in (select subject_id from '{log}') "
+            "group by all order by count(*) desc, user_id limit 20"
+        ).fetchall()
+        stored = {
+            key
+            for (key,) in con.execute(
+                f"select distinct user_key from '{built}/lake/events/*/*.parquet'"
+            ).fetchall()
+        }
+    login, device = next(r for r in rows if pseudonym(r[1], RING.active) in stored)
+    return {"login": login, "device": device}
+
+
+def erased(house: House, *names: str, ring: KeyRing = RING) -> dict[str, int]:
+    subjects = Subjects(tuple(sorted(names)))
+    erasure.request(house.lake, ring, subjects, now=NOW, run_id="r1")
+    return erasure.sweep(house.lake, ring, now=NOW, subjects=subjects)
+
+
+def test_the_person_goes_and_everybody_else_stays(house: House, member: dict[str, str]) -> None:
+    key = pseudonym(member["device"], RING.active)
+    before = {table: house.rows(table) for table in (EVENTS, CONSENT)}
+    told = house.fates()
+    erased(house, member["device"])
+    for table, rows in before.items():
+        others = Counter({row: n for row, n in rows.items() if key not in row})
+        assert house.rows(table) == others
+        assert sum(rows.values()) > sum(others.values())
+    assert unbalanced(house.lake) == []
+    now = house.fates()
+    gone = [a["kept"] - b["kept"] for a, b in zip(told, now, strict=True)]
+    assert [row["erased"] for row in now] == gone
+    assert sum(gone) > 0
+
+
+def test_nothing_is_left_and_the_proof_finds_what_is_planted(
+    house: House, member: dict[str, str]
+) -> None:
+    subjects = Subjects((member["device"],))
+    assert erasure_search.remains(house.lake, RING, subjects)
+    erased(house, member["device"])
+    assert erasure_search.remains(house.lake, RING, subjects) == {}
+    assert erasure_search.remains(house.lake, RING, None) == {}
+    for place, content in {
+        "logs/run.log": f"someone wrote {member['device']} here",
+        "payloads/p.json": pseudonym(member["device"], RING.active),
+    }.items():
+        path = house.lake.root / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+        assert set(erasure_search.remains(house.lake, RING, subjects)) == {place}
+        path.unlink()
+    with duckdb.connect(str(house.lake.root / "stray.duckdb")) as con:
+        con.execute(
+            "create table t as select [struct_pack(a := ?)] as nested",
+            [pseudonym(member["device"], RING.active)],
+        )
+    assert set(erasure_search.remains(house.lake, RING, subjects)) == {"stray.duckdb"}
+
+
+def test_a_login_brings_its_own_devices(house: House, member: dict[str, str]) -> None:
+    with quiet.connect(house.lake.landing) as con:
+        found = linked(con, house.lake, {pseudonym(member["login"], RING.active)})
+    assert ("k1", pseudonym(member["device"], RING.active)) in found
+    erased(house, member["login"])
+    assert erasure_search.remains(house.lake, RING, Subjects((member["device"],))) == {}
+
+
+def test_a_shared_device_keeps_what_is_not_theirs(house: House) -> None:
+    one, other, shared = (pseudonym(name, RING.active) for name in ("one", "other", "shared"))
+    own, stranger = (pseudonym(name, RING.active) for name in ("own", "stranger"))
+    pairs = [(shared, one), (shared, other), (own, one), (stranger, other)]
+    path = house.lake.partition(EVENTS, DAYS[0])
+    rows = pq.read_table(path).slice(0, 5).to_pylist()
+    for row, (device, login) in zip(rows, [*pairs, (shared, None)], strict=True):
+        row |= {"user_key": device, "login_key": login, "key_id": "k1"}
+    schema = pq.read_schema(path)
+    shutil.rmtree(house.lake.guarded / EVENTS)
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+    erased(house, "one")
+    left = {(r["user_key"], r["login_key"]) for r in pq.read_table(path).to_pylist()}
+    assert left == {(shared, other), (stranger, other), (shared, None)}
+
+
+def test_raw_files_that_hold_the_person_go_and_others_stay(
+    house: House, member: dict[str, str]
+) -> None:
+    before = set(house.lake.landing.rglob("*.parquet"))
+    erased(house, member["device"])
+    after = set(house.lake.landing.rglob("*.parquet"))
+    assert not raw_whole(house.lake, CONSENT).exists()
+    for path in before - after:
+        assert not path.with_suffix(".sources.json").exists()
+    assert after < before
+
+
+def test_the_guard_keeps_the_person_out_and_tells_the_same(
+    house: House, member: dict[str, str]
+) -> None:
+    erased(house, member["device"])
+    stored, told = house.rows(CONSENT), house.fates()
+    house.run()
+    assert house.fates() == told
+    assert house.rows(CONSENT) == stored
+    # the run landed the source's rows again; the sweep that ends it removes them
+    assert raw_whole(house.lake, CONSENT).exists()
+    erasure.complete(house.lake, NOW)
+    erasure.sweep(house.lake, RING, now=NOW, days=DAYS)
+    assert erasure_search.remains(house.lake, RING, Subjects((member["device"],))) == {}
+
+
+def test_who_comes_again_with_new_consent_is_kept(house: House, member: dict[str, str]) -> None:
+    subjects = Subjects((member["device"],))
+    middle = datetime(2025, 3, 9, tzinfo=UTC)
+    before = house.rows(EVENTS)
+    erasure.request(house.lake, RING, subjects, now=middle, run_id="r1")
+    erasure.sweep(house.lake, RING, now=middle)
+    assert house.rows(EVENTS) == before
+    assert erasure_search.remains(house.lake, RING, None) == {}
+
+
+def test_asking_again_changes_nothing(house: House, member: dict[str, str]) -> None:
+    erased(house, member["device"])
+    first = {p: p.read_bytes() for p in house.lake.guarded.rglob("*.parquet")}
+    assert erased(house, member["device"]).keys() <= {
+        *(erasure_list.records(house.lake)[0]["partitions"])
+    }
+    assert {p: p.read_bytes() for p in house.lake.guarded.rglob("*.parquet")} == first
+    assert len(erasure_list.records(house.lake)) == 1
+    assert erasure_list.records(house.lake)[0]["repeated_at"]
+
+
+def test_somebody_who_is_not_there_is_an_answer(house: House) -> None:
+    before = house.rows(EVENTS)
+    assert erased(house, "nobody-at-all") == {}
+    assert house.rows(EVENTS) == before
+    (record,) = erasure_list.records(house.lake)
+    assert (record["partitions"], record["found"], record["linked"]) == ({}, {}, 0)
+
+
+class PowerCut(BaseException):
+    """What a kill looks like from inside."""
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    real = os.fsync
+
+    def after(syncs: int) -> None:
+        left = [syncs]
+
+        def fsync(descriptor: int) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise PowerCut
+            real(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+    yield after
+    monkeypatch.setattr(os, "fsync", real)
+
+
+@pytest.mark.slow
+def test_wherever_it_is_cut_asking_again_ends_in_the_same(
+    built: Path, tmp_path: Path, member: dict[str, str], cut: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = House(Path(shutil.copytree(built, tmp_path / "undisturbed")))
+    erased(undisturbed, member["device"])
+    wanted, told = undisturbed.rows(EVENTS), undisturbed.fates()
+    cuts = 0
+    for syncs in range(200):
+        house = House(Path(shutil.copytree(built, tmp_path / f"cut-{syncs}")))
+        cut(syncs)
+        try:
+            erased(house, member["device"])
+        except PowerCut:
+            cuts += 1
+        else:
+            break
+        finally:
+            monkeypatch.undo()
+        house.lake.sweep()
+        erased(house, member["device"])
+        assert house.rows(EVENTS) == wanted, syncs
+        assert house.fates() == told, syncs
+        assert unbalanced(house.lake) == []
+        (record,) = erasure_list.records(house.lake)
+        kept = erasure_list.records(undisturbed.lake)[0]
+        assert record["partitions"] == kept["partitions"]
+        assert erasure_search.remains(house.lake, RING, Subjects((member["device"],))) == {}
+        shutil.rmtree(house.lake.root)
+    assert cuts > 8, "the erasure was never cut: the test no longer sees its writes"
+
+
+def test_an_interrupted_request_is_finished_without_its_subjects(
+    house: House, member: dict[str, str]
+) -> None:
+    subjects = Subjects((member["device"],))
+    erasure.request(house.lake, RING, subjects, now=NOW, run_id="r1")
+    assert erasure.complete(house.lake, NOW) == 0, "nothing was removed yet"
+    erasure.sweep(house.lake, RING, now=NOW)
+    assert erasure_search.remains(house.lake, RING, subjects) == {}
+    assert erasure.complete(house.lake, NOW) == 1
+    assert erasure_list.unfinished(house.lake) == []
+
+
+def test_the_record_and_the_list_hold_no_identifier(house: House, member: dict[str, str]) -> None:
+    erased(house, member["device"], member["login"])
+    for path in house.lake.erasures.iterdir():
+        assert path.stat().st_mode & 0o077 == 0
+        content = path.read_bytes()
+        assert member["device"].encode() not in content
+        assert member["login"].encode() not in content
+        if path.suffix == ".json":
+            assert pseudonym(member["device"], RING.active).encode() not in content
+
+
+def test_every_live_key_is_searched_and_a_lost_one_is_refused(
+    house: House, member: dict[str, str]
+) -> None:
+    old, new = RING.active, Key("k2", bytes(range(9, 41)))
+    erased(house, member["device"], ring=KeyRing((new, old)))
+    assert erasure_search.remains(house.lake, RING, Subjects((member["device"],))) == {}
+    # one live key is enough to keep them out
+    assert [key.id for key in listed(house.lake, KeyRing((old,))).keys] == ["k1"]
+    with pytest.raises(MktError, match="'k1', which is not among the keys"):
+        listed(house.lake, KeyRing((Key("k3", bytes(range(3, 35))),)))
