@@ -161,6 +161,34 @@ def erase(
                 raise typer.Exit(1)
 
 
+@app.command("rotate-keys")
+def rotate_keys(
+    unlink: Annotated[
+        bool,
+        typer.Option(
+            "--unlink", help="Re-key people whose identifier is nowhere, cut from their later data."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring stored pseudonyms from older keys to the first of MKT_PII_KEYS; may be interrupted."""
+    with _refusals(as_json):
+        from mkt_assets.erase import newest_day
+        from mkt_assets.runner import run_job
+        from mkt_assets.settings import settings
+
+        days = (newest_day(settings()),) * 2
+        out = sys.stderr if as_json else sys.stdout
+        config = {"privacy__key_rotation": {"unlink": unlink}}
+        outcome = run_job(settings(), "rotate_keys", days, out, config)
+        if as_json:
+            typer.echo(json.dumps(asdict(outcome), indent=1))
+        elif outcome.success:
+            typer.echo(_closing(outcome))
+        if not outcome.success:
+            raise typer.Exit(1)
+
+
 def _verified(left: dict[str, int], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"success": not left, "left": left}, indent=1))

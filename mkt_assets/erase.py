@@ -69,7 +69,7 @@ def erase(settings: Settings, subject_file: Path, out: TextIO) -> Told:
     nobody = _nobody(settings, lake, ring, subjects)
     if nobody is not None:
         return Told(success=True, record=nobody)
-    day = _newest_day(lake) or last_complete_day(settings)
+    day = newest_day(settings)
     config = {"privacy__erasures": {"subject_file": str(subject_file.absolute())}}
     outcome = run_job(settings, "erase_subjects", (day, day), out, config)
     record = erasure_list.read_record(lake, subjects.request_id(ring.active))
@@ -114,6 +114,8 @@ def _ring(settings: Settings) -> KeyRing:
     return ring
 
 
-def _newest_day(lake: Lake) -> date | None:
-    folders = [p.name.removeprefix("event_date=") for p in lake.guarded.glob("events/event_date=*")]
-    return date.fromisoformat(max(folders)) if folders else None
+def newest_day(settings: Settings) -> date:
+    """The newest day of stored events; the last complete day where there are none."""
+    folders = Lake(settings.data_dir).guarded.glob("events/event_date=*")
+    days = [path.name.removeprefix("event_date=") for path in folders]
+    return date.fromisoformat(max(days)) if days else last_complete_day(settings)

@@ -10,7 +10,8 @@ from mkt_assets.settings import settings
 
 daily_marketing = dg.define_asset_job(
     "daily_marketing",
-    selection=dg.AssetSelection.all(),
+    # a rotation is asked for, it does not happen overnight because a variable changed
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(["privacy", "key_rotation"]),
     description="From raw events and spend to the published file and the DSP payload.",
 )
 
@@ -26,7 +27,13 @@ erase_subjects = dg.define_asset_job(
     description="People of a subject file out of everything that lies here, then publish anew.",
 )
 
-JOBS = [daily_marketing, *([erase_subjects] if settings().has_ga4 else [])]
+rotate_keys = dg.define_asset_job(
+    "rotate_keys",
+    selection=_DOWNSTREAM | dg.AssetSelection.assets(["privacy", "key_rotation"]),
+    description="Stored pseudonyms from older keys to the active one, then publish anew.",
+)
+
+JOBS = [daily_marketing, *([erase_subjects, rotate_keys] if settings().has_ga4 else [])]
 
 
 @dg.schedule(

@@ -7,7 +7,10 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
+from mkt_assets.calendar_days import last_complete_day
 from mkt_assets.contracts import PRIVACY_OFFICE, lake_columns
+from mkt_assets.errors import InputError, MktError
+from mkt_assets.ingest.assets import source
 from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, EXPERIMENTS
 from mkt_assets.metadata import (
     COLUMNS,
@@ -18,7 +21,7 @@ from mkt_assets.metadata import (
     table_schema,
 )
 from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of, days_of_run
-from mkt_assets.privacy import erasure, erasure_list, quiet
+from mkt_assets.privacy import erasure, erasure_list, quiet, retention, rotation
 from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guarding import COOKIELESS, Guard
@@ -30,7 +33,7 @@ from mkt_assets.settings import settings
 
 GROUP = "privacy"
 _CONSENT = [["privacy", CONSENT]] if settings().has_consent_log else []
-_ERASURES = [["privacy", "erasures"]] if settings().has_ga4 else []
+_CHANGED_BY = [["privacy", "erasures"], ["privacy", "key_rotation"]] if settings().has_ga4 else []
 #: what people see of an audit record
 AUDIT = ["request_id", "requested_at", "subjects", "linked", "applied_at", "completed_at"]
 
@@ -219,6 +222,75 @@ def erasures(
     )
 
 
+class Rotation(dg.Config):
+    """How to go on where a person's identifier is nowhere any more."""
+
+    unlink: bool = False
+
+
+@dg.asset(
+    key=[GROUP, "key_rotation"],
+    group_name=GROUP,
+    description="The lake's pseudonyms under the active key; run by the job rotate_keys only.",
+    owners=[PRIVACY_OFFICE],
+    kinds={"duckdb", "parquet"},
+    backfill_policy=SINGLE_RUN,
+)
+def key_rotation(
+    context: dg.AssetExecutionContext, lake: LakeResource, config: Rotation
+) -> dg.MaterializeResult:
+    """Re-key partition by partition; what was done before stays done."""
+    ring = key_ring(settings())
+    assert ring is not None, "a ring is made where there is none"
+
+    def land(day: date | None) -> bool:
+        try:
+            asked = source(lake)
+            asked.land_events([day]) if day else asked.land_consent(last_complete_day(settings()))
+        except InputError as refusal:
+            told = "%s cannot be asked of the source again: %s"
+            context.log.warning(told, day or CONSENT, refusal)
+            return False
+        return True
+
+    done = rotation.rotate(lake.lake, ring, land=land, unlink=config.unlink)
+    if done.left:
+        raise MktError(
+            f"{len(done.done)} partitions are under the key {ring.active.id!r} now; in "
+            f"{len(done.left)} the raw identifiers of {sum(done.left.values())} people are nowhere "
+            f"({', '.join(list(done.left)[:5])}). Make their source files readable again, or run "
+            "mkt rotate-keys --unlink: they keep their history, cut from what they do later"
+        )
+    return dg.MaterializeResult(
+        metadata=described(
+            len(done.done), active_key=ring.active.id, unlinked=done.unlinked, partitions=done.done
+        )
+    )
+
+
+@dg.asset(
+    key=[GROUP, "landing_retention"],
+    group_name=GROUP,
+    description="Raw files past MKT_LANDING_RETENTION_DAYS are removed, whatever else a run does.",
+    owners=[PRIVACY_OFFICE],
+    kinds={"python"},
+    backfill_policy=SINGLE_RUN,
+)
+def landing_retention(lake: LakeResource) -> dg.MaterializeResult:
+    """Purge; what this run landed is new and stays."""
+    days = settings().landing_retention_days
+    purged = retention.purge(lake.lake, days=days, now=datetime.now(UTC))
+    return dg.MaterializeResult(
+        metadata=described(
+            purged.files,
+            bytes=purged.bytes,
+            kept_files=purged.kept,
+            oldest_kept=purged.oldest,
+            retention_days=days,
+        )
+    )
+
+
 _GUARDED = [
     *([guarded_consent] if settings().has_ga4 and settings().has_consent_log else []),
     *([guarded_events] if settings().has_ga4 else []),
@@ -239,7 +311,7 @@ _GUARDED = [
                 for key in asset.keys
                 if key.path[-1] != COOKIELESS
             ]
-            + _ERASURES,
+            + _CHANGED_BY,
         )
     ],
     backfill_policy=SINGLE_RUN,
@@ -252,4 +324,9 @@ def lineage_ledger(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.
     )
 
 
-ASSETS = [*_GUARDED, *([erasures] if settings().has_ga4 else []), lineage_ledger]
+ASSETS = [
+    *_GUARDED,
+    *([erasures, key_rotation] if settings().has_ga4 else []),
+    landing_retention,
+    lineage_ledger,
+]

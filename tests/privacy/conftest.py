@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from mkt_assets.ingest.ga4_schema import RAW_EVENT_COLUMNS, SOURCE_COLUMNS
+from mkt_assets.ingest.sources import CONSENT, EVENTS, SampleSource
+from mkt_assets.lake import Lake
 from mkt_assets.privacy import quiet
+from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guard_consent import guard_consent
 from mkt_assets.privacy.guard_events import guard_events
+from mkt_assets.privacy.guarding import Guard
+from mkt_assets.privacy.ledger import waterfall
 from mkt_assets.privacy.policy import POLICY_V1
-from mkt_assets.privacy.pseudonyms import Key
+from mkt_assets.privacy.pseudonyms import Key, KeyRing, pseudonym
+from mkt_assets.settings import Settings, load_settings
 
 DAY = date(2025, 3, 10)
 NOON = int(datetime(2025, 3, 10, 12, tzinfo=UTC).timestamp() * 1e6)
@@ -118,3 +127,110 @@ class Workplace:
 def workplace(tmp_path: Path) -> Iterator[Workplace]:
     with quiet.connect(tmp_path) as con:
         yield Workplace(tmp_path, con)
+
+
+class House:
+    """A data directory with three guarded days of the sample source."""
+
+    DAYS = (date(2025, 3, 10), date(2025, 3, 11), date(2025, 3, 12))
+    RING = KeyRing((KEY,))
+
+    def __init__(self, root: Path) -> None:
+        self.lake = Lake(root)
+        self.settings: Settings = load_settings(data_dir=root, sample_events_per_day=300)
+
+    def run(self, *, ring: KeyRing = RING) -> House:
+        """Land and guard; what the daily job does of it."""
+        self.lake.prepare()
+        source = SampleSource(self.lake, self.settings, date(2025, 3, 20))
+        source.land_consent(self.DAYS[-1])
+        source.land_events(self.DAYS)
+        guard = Guard(
+            self.lake, self.settings, "run", key=ring.active, erased=listed(self.lake, ring)
+        )
+        with quiet.connect(self.lake.landing) as con:
+            guard.consent(con)
+        guard.events_of(self.DAYS)
+        return self
+
+    def rows(self, table: str) -> Counter[str]:
+        """Every stored row as text."""
+        place = self.lake.guarded / table / ("*/*.parquet" if table == EVENTS else "*.parquet")
+        with duckdb.connect() as con:
+            con.execute("set timezone = 'UTC'")
+            found = con.execute(f"select t::varchar from '{place}' as t").fetchall()
+        return Counter(row for (row,) in found)
+
+    def fates(self) -> list[dict[str, Any]]:
+        """The waterfall of all days."""
+        rows: list[dict[str, Any]] = waterfall(self.lake, []).to_dict("records")
+        return rows
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("house") / "data"
+    House(root).run()
+    return root
+
+
+@pytest.fixture
+def copied(built: Path, tmp_path: Path) -> Callable[[str], House]:
+    def copy(name: str) -> House:
+        return House(Path(shutil.copytree(built, tmp_path / name)))
+
+    return copy
+
+
+@pytest.fixture
+def house(copied: Callable[[str], House]) -> House:
+    return copied("data")
+
+
+@pytest.fixture(scope="session")
+def member(built: Path) -> dict[str, str]:
+    """Somebody with a login, stored rows and an entry in the consent log."""
+    events = built / "landing" / EVENTS / "*" / "*.parquet"
+    log = built / "landing" / CONSENT / "consent_log.parquet"
+    with duckdb.connect() as con:
+        rows = con.execute(
+            f"select user_id, user_pseudo_id from '{events}' "
+            f"where user_id is not null and user_pseudo_id in (select subject_id from '{log}') "
+            "group by all order by count(*) desc, user_id limit 20"
+        ).fetchall()
+        stored = {
+            key
+            for (key,) in con.execute(
+                f"select distinct user_key from '{built}/lake/events/*/*.parquet'"
+            ).fetchall()
+        }
+    login, device = next(r for r in rows if pseudonym(r[1], House.RING.active) in stored)
+    return {"login": login, "device": device}
+
+
+class PowerCut(BaseException):
+    """What a kill looks like from inside."""
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], object]], bool]:
+    """Run something that is cut off at its n-th write to the disk; whether it was."""
+
+    def run(writes: int, work: Callable[[], object]) -> bool:
+        real, left = os.fsync, [writes]
+
+        def fsync(descriptor: int) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise PowerCut
+            real(descriptor)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fsync)
+            try:
+                work()
+            except PowerCut:
+                return True
+        return False
+
+    return run

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -16,89 +15,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from mkt_assets.errors import MktError
-from mkt_assets.ingest.sources import CONSENT, EVENTS, SampleSource, raw_whole
-from mkt_assets.lake import Lake
+from mkt_assets.ingest.sources import CONSENT, EVENTS, raw_whole
 from mkt_assets.privacy import erasure, erasure_list, erasure_search, quiet
 from mkt_assets.privacy.erasure_list import listed
-from mkt_assets.privacy.guarding import Guard
-from mkt_assets.privacy.ledger import unbalanced, waterfall
+from mkt_assets.privacy.ledger import unbalanced
 from mkt_assets.privacy.persons import linked
 from mkt_assets.privacy.pseudonyms import Key, KeyRing, pseudonym
 from mkt_assets.privacy.subjects import Subjects
-from mkt_assets.settings import Settings, load_settings
 
+House = Any  # the fixture's type lives in conftest
 DAYS = [date(2025, 3, 10), date(2025, 3, 11), date(2025, 3, 12)]
 NOW = datetime(2025, 3, 20, 6, tzinfo=UTC)
 RING = KeyRing((Key("k1", bytes(range(32))),))
-
-
-class House:
-    """A data directory with three guarded days of the sample source."""
-
-    def __init__(self, root: Path) -> None:
-        self.lake = Lake(root)
-        self.settings: Settings = load_settings(data_dir=root, sample_events_per_day=300)
-
-    def run(self, days: list[date] = DAYS, ring: KeyRing = RING) -> House:
-        """Land and guard; what the daily job does of it."""
-        self.lake.prepare()
-        source = SampleSource(self.lake, self.settings, date(2025, 3, 20))
-        source.land_consent(DAYS[-1])
-        source.land_events(days)
-        guard = Guard(
-            self.lake, self.settings, "run", key=ring.active, erased=listed(self.lake, ring)
-        )
-        with quiet.connect(self.lake.landing) as con:
-            guard.consent(con)
-        guard.events_of(days)
-        return self
-
-    def rows(self, table: str) -> Counter[str]:
-        """Every stored row as text."""
-        place = self.lake.guarded / table / ("*/*.parquet" if table == EVENTS else "*.parquet")
-        with duckdb.connect() as con:
-            con.execute("set timezone = 'UTC'")
-            found = con.execute(f"select t::varchar from '{place}' as t").fetchall()
-        return Counter(row for (row,) in found)
-
-    def fates(self) -> list[dict[str, Any]]:
-        """The waterfall of all days."""
-        rows: list[dict[str, Any]] = waterfall(self.lake, []).to_dict("records")
-        return rows
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("house") / "data"
-    House(root).run()
-    return root
-
-
-@pytest.fixture
-def house(built: Path, tmp_path: Path) -> House:
-    shutil.copytree(built, tmp_path / "data")
-    return House(tmp_path / "data")
-
-
-@pytest.fixture(scope="module")
-def member(built: Path) -> dict[str, str]:
-    """Somebody with a login, stored rows and an entry in the consent log."""
-    events = built / "landing" / EVENTS / "*" / "*.parquet"
-    log = built / "landing" / CONSENT / "consent_log.parquet"
-    with duckdb.connect() as con:
-        rows = con.execute(
-            f"select user_id, user_pseudo_id from '{events}' "
-            f"where user_id is not null and user_pseudo_id in (select subject_id from '{log}') "
-            "group by all order by count(*) desc, user_id limit 20"
-        ).fetchall()
-        stored = {
-            key
-            for (key,) in con.execute(
-                f"select distinct user_key from '{built}/lake/events/*/*.parquet'"
-            ).fetchall()
-        }
-    login, device = next(r for r in rows if pseudonym(r[1], RING.active) in stored)
-    return {"login": login, "device": device}
 
 
 def erased(house: House, *names: str, ring: KeyRing = RING) -> dict[str, int]:
@@ -229,48 +157,19 @@ def test_somebody_who_is_not_there_is_an_answer(house: House) -> None:
     assert (record["partitions"], record["found"], record["linked"]) == ({}, {}, 0)
 
 
-class PowerCut(BaseException):
-    """What a kill looks like from inside."""
-
-
-@pytest.fixture
-def cut(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    real = os.fsync
-
-    def after(syncs: int) -> None:
-        left = [syncs]
-
-        def fsync(descriptor: int) -> None:
-            left[0] -= 1
-            if left[0] < 0:
-                raise PowerCut
-            real(descriptor)
-
-        monkeypatch.setattr(os, "fsync", fsync)
-
-    yield after
-    monkeypatch.setattr(os, "fsync", real)
-
-
 @pytest.mark.slow
 def test_wherever_it_is_cut_asking_again_ends_in_the_same(
-    built: Path, tmp_path: Path, member: dict[str, str], cut: Any, monkeypatch: pytest.MonkeyPatch
+    copied: Callable[[str], House], member: dict[str, str], cut: Callable[..., bool]
 ) -> None:
-    undisturbed = House(Path(shutil.copytree(built, tmp_path / "undisturbed")))
+    undisturbed = copied("undisturbed")
     erased(undisturbed, member["device"])
     wanted, told = undisturbed.rows(EVENTS), undisturbed.fates()
     cuts = 0
     for syncs in range(200):
-        house = House(Path(shutil.copytree(built, tmp_path / f"cut-{syncs}")))
-        cut(syncs)
-        try:
-            erased(house, member["device"])
-        except PowerCut:
-            cuts += 1
-        else:
+        house = copied(f"cut-{syncs}")
+        if not cut(syncs, partial(erased, house, member["device"])):
             break
-        finally:
-            monkeypatch.undo()
+        cuts += 1
         house.lake.sweep()
         erased(house, member["device"])
         assert house.rows(EVENTS) == wanted, syncs
