@@ -57,10 +57,9 @@ def unbalanced(lake: Lake) -> list[str]:
 
 
 def set_aside(lake: Lake, table: str) -> dict[str, int]:
-    """Why rows of an unpartitioned table are not in the lake, duplicates apart."""
+    """Why rows of an unpartitioned table are not in the lake, duplicates and erasures apart."""
     lines = lake.whole(LEDGER).with_name("whole") / f"{table}.parquet"
     reasons: Counter[str] = Counter()
     for line in pq.read_table(lines).to_pylist():
         reasons.update(json.loads(line["reasons"]))
-    reasons.pop("duplicate", None)
-    return dict(reasons)
+    return {why: n for why, n in reasons.items() if why not in ("duplicate", "erased")}
