@@ -75,7 +75,10 @@ class Settings(BaseSettings):
     )
     landing_retention_days: int = Field(30, ge=1, description="days that raw drops are kept")
     vault_retention_days: int = Field(
-        180, ge=1, le=540, description="days after its consent that an ad-platform match key is kept"
+        180,
+        ge=1,
+        le=540,
+        description="days after its consent that an ad-platform match key is kept",
     )
     sample_seed: int = Field(7, ge=0, description="seed of the sample source")
     sample_events_per_day: int = Field(2500, ge=100, description="size of the sample source")
@@ -149,8 +152,8 @@ class Settings(BaseSettings):
     def _contacts_need_consent(self) -> Settings:
         if self.contacts_uri and not (self.consent_uri and self.ga4_uri):
             raise ValueError(
-                "MKT_CONTACTS_URI needs MKT_CONSENT_URI and MKT_GA4_URI: a match key exists only for "
-                "a visitor whose consent log grants ad_user_data and ad_personalization"
+                "MKT_CONTACTS_URI needs MKT_CONSENT_URI and MKT_GA4_URI: a match key exists only "
+                "for a visitor whose consent log grants ad_user_data and ad_personalization"
             )
         return self
 

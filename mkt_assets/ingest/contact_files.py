@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -146,7 +147,7 @@ def _judged(cells: str, source: str) -> str:
     )"""
 
 
-def _run(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> list[tuple[object, int]]:
+def _run(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> list[tuple[Any, ...]]:
     """DuckDB's own errors quote cells, so they may be neither cause nor context of ours."""
     try:
         return con.execute(query).fetchall()

@@ -1,7 +1,7 @@
 """Ad-platform match keys: plain SHA-256 of a contact as each destination spells it.
 
-Not pseudonyms: nothing is keyed, so whoever has an address can make its key. What stays out: who may
-have one (guard_contacts) and where they lie (vault).
+Not pseudonyms: nothing is keyed, so whoever has an address can make its key. What stays out: who
+may have one (guard_contacts) and where they lie (vault).
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ class MatchKey:
 def match_key(kind: str, contact: str, rules: Rules, region: str | None = None) -> MatchKey:
     """SHA-256 in hex of a contact as the destination spells it.
 
-    What already is 64 hexadecimal digits is a hash and is only lower-cased; nobody can tell by which
-    rules it was made.
+    What already is 64 hexadecimal digits is a hash and is only lower-cased; nobody can tell by
+    which rules it was made.
 
     Args:
         kind: ``email`` or ``phone``.
