@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mkt_assets.privacy import match_keys
@@ -54,15 +54,43 @@ def test_google_s_spelling_of_addresses(given_address: str, expected: str) -> No
     ("kind", "contact", "expected"),
     [
         # Data Manager API, guide to sending audience members
-        ("email", "dana@example.com", "07e2f1394b0ea80e2adca010ea8318df697001a005ba7452720edda4b0ce57b3"),
-        ("email", "DanaM@example.com", "1df6b43bc68dd38eca94e6a65b4f466ae537b796c81a526918b40ac4a7b906c7"),
-        ("email", "cloudySanFrancisco@GMAIL.com", "223ebda6f6889b1494551ba902d9d381daf2f642bae055888e96343d53e9f9c4"),
-        ("email", "cloudy.sanfrancisco+shopping@gmail.com", "223ebda6f6889b1494551ba902d9d381daf2f642bae055888e96343d53e9f9c4"),
-        ("phone", "+1-800-555-0100", "fb4f73a6ec5fdb7077d564cdd22c3554b43ce49168550c3b12c547b78c517b30"),
-        ("phone", "(800)555-0100", "fb4f73a6ec5fdb7077d564cdd22c3554b43ce49168550c3b12c547b78c517b30"),
-        ("phone", "+1 800-555-0101", "61d6c2976b5d92b1ad63073a12fddd26040cd980067d03a93dd1cc50f1a3ac68"),
+        (
+            "email",
+            "dana@example.com",
+            "07e2f1394b0ea80e2adca010ea8318df697001a005ba7452720edda4b0ce57b3",
+        ),
+        (
+            "email",
+            "DanaM@example.com",
+            "1df6b43bc68dd38eca94e6a65b4f466ae537b796c81a526918b40ac4a7b906c7",
+        ),
+        (
+            "email",
+            "cloudySanFrancisco@GMAIL.com",
+            "223ebda6f6889b1494551ba902d9d381daf2f642bae055888e96343d53e9f9c4",
+        ),
+        (
+            "email",
+            "cloudy.sanfrancisco+shopping@gmail.com",
+            "223ebda6f6889b1494551ba902d9d381daf2f642bae055888e96343d53e9f9c4",
+        ),
+        (
+            "phone",
+            "+1-800-555-0100",
+            "fb4f73a6ec5fdb7077d564cdd22c3554b43ce49168550c3b12c547b78c517b30",
+        ),
+        (
+            "phone",
+            "(800)555-0100",
+            "fb4f73a6ec5fdb7077d564cdd22c3554b43ce49168550c3b12c547b78c517b30",
+        ),
+        (
+            "phone",
+            "+1 800-555-0101",
+            "61d6c2976b5d92b1ad63073a12fddd26040cd980067d03a93dd1cc50f1a3ac68",
+        ),
     ],
-)  # fmt: skip
+)
 def test_google_s_published_hashes(kind: str, contact: str, expected: str) -> None:
     assert match_key(kind, contact, GOOGLE_ADS, "US").value == expected
 
@@ -71,10 +99,18 @@ def test_google_s_published_hashes(kind: str, contact: str, expected: str) -> No
     ("kind", "contact", "expected"),
     [
         # Conversions API, customer information parameters
-        ("email", "John_Smith@gmail.com", "62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"),
-        ("phone", "(650)555-1212", "e323ec626319ca94ee8bff2e4c87cf613be6ea19919ed1364124e16807ab3176"),
+        (
+            "email",
+            "John_Smith@gmail.com",
+            "62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f",
+        ),
+        (
+            "phone",
+            "(650)555-1212",
+            "e323ec626319ca94ee8bff2e4c87cf613be6ea19919ed1364124e16807ab3176",
+        ),
     ],
-)  # fmt: skip
+)
 def test_meta_s_published_hashes(kind: str, contact: str, expected: str) -> None:
     assert match_key(kind, contact, META, "US").value == expected
 
@@ -87,6 +123,7 @@ def test_the_destinations_differ_where_they_say_so() -> None:
 
 
 @BOTH
+@settings(deadline=None)
 @given(text=ADDRESSES | st.text(max_size=20) | st.builds("{}@gmail.com".format, st.text()))
 def test_spelling_twice_is_spelling_once(rules: Rules, text: str) -> None:
     once = spelled(text, rules)
@@ -95,6 +132,7 @@ def test_spelling_twice_is_spelling_once(rules: Rules, text: str) -> None:
 
 
 @BOTH
+@settings(deadline=None)
 @given(address=ADDRESSES, before=SPACE, after=SPACE)
 def test_case_and_space_around_do_not_matter(
     rules: Rules, address: str, before: str, after: str
@@ -103,6 +141,7 @@ def test_case_and_space_around_do_not_matter(
     assert len(same) == 1
 
 
+@settings(deadline=None)
 @given(local=ASCII, domain=DOMAINS)
 def test_only_gmail_loses_dots_and_suffix(local: str, domain: str) -> None:
     found = spelled(f"{local}@{domain}", GOOGLE_ADS)
@@ -143,6 +182,7 @@ def test_space_inside_is_an_error_where_the_destination_does_not_remove_it() -> 
     assert spelled("ja ne@example.com", META) == match_keys.BAD_SIGN
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["+1 {}555-01{:02}", "+1({}) 555 01{:02}", "tel:+1-{}-555-01{:02}"]),
     st.integers(201, 989),
