@@ -20,6 +20,7 @@ from mkt_assets.calendar_days import last_complete_day
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake
 from mkt_assets.locks import holder_of
+from mkt_assets.privacy.vault import open_places
 from mkt_assets.publish.snapshot import LINK
 from mkt_assets.settings import Settings, settings
 
@@ -55,6 +56,7 @@ def examine() -> list[Finding]:
     looks: tuple[Callable[[Settings, Lake], Iterator[Finding]], ...] = (
         _disk,
         _permissions,
+        _vault,
         _keys,
         _lock,
         _published,
@@ -115,6 +117,20 @@ def _permissions(_known: Settings, lake: Lake) -> Iterator[Finding]:
         "landing",
         f"mode {mode:04o} (raw rows may hold personal data)",
         "" if closed else f"chmod 700 {lake.landing}",
+    )
+
+
+def _vault(known: Settings, lake: Lake) -> Iterator[Finding]:
+    if not lake.vault.exists():
+        seen = "none yet" if known.has_contacts else "no contacts, so no match keys"
+        yield Finding("ok", "vault", seen)
+        return
+    loose = open_places(lake)
+    yield Finding(
+        "fail" if loose else "ok",
+        "vault",
+        f"{len(loose)} places open to others, {loose[0]}" if loose else "closed to others",
+        f"find out who could read it, then chmod -R go-rwx {lake.vault}" if loose else "",
     )
 
 

@@ -38,6 +38,11 @@ class Lake:
         return self.root / "landing"
 
     @property
+    def vault(self) -> Path:
+        """Ad-platform match keys, apart from everything else; only its owner may enter."""
+        return self.root / "vault"
+
+    @property
     def guarded(self) -> Path:
         """What passed the guard: the only thing that dbt reads."""
         return self.root / "lake"

@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     ga4_uri: str | None = Field(None, description="GA4 export files; may contain {date} (YYYYMMDD)")
     ads_uri: str | None = Field(None, description="ad performance files; may contain {date}")
     consent_uri: str | None = Field(None, description="consent log file; may contain {date}")
+    contacts_uri: str | None = Field(
+        None, description="e-mail addresses and phone numbers by subject id; may contain {date}"
+    )
+    phone_region: str | None = Field(
+        None, description="country of phone numbers without a country code, such as DE"
+    )
     experiments_uri: str | None = Field(None, description="daily A/B test counts, CSV or Parquet")
     consent_upstream: str | None = Field(
         None,
@@ -68,6 +74,12 @@ class Settings(BaseSettings):
         0.05, ge=0, le=1, description="share of quarantined rows of a day that blocks publishing"
     )
     landing_retention_days: int = Field(30, ge=1, description="days that raw drops are kept")
+    vault_retention_days: int = Field(
+        180,
+        ge=1,
+        le=540,
+        description="days after its consent that an ad-platform match key is kept",
+    )
     sample_seed: int = Field(7, ge=0, description="seed of the sample source")
     sample_events_per_day: int = Field(2500, ge=100, description="size of the sample source")
     guardrail: float = Field(
@@ -91,6 +103,16 @@ class Settings(BaseSettings):
     def _known_timezone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError(f"{value!r} is no IANA time zone such as 'Europe/Berlin'")
+        return value
+
+    @field_validator("phone_region")
+    @classmethod
+    def _known_region(cls, value: str | None) -> str | None:
+        if value is not None:
+            from phonenumbers import SUPPORTED_REGIONS
+
+            if value not in SUPPORTED_REGIONS:
+                raise ValueError(f"{value!r} is no ISO 3166 country code such as 'DE'")
         return value
 
     @field_validator("data_dir", mode="before")
@@ -126,6 +148,15 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _contacts_need_consent(self) -> Settings:
+        if self.contacts_uri and not (self.consent_uri and self.ga4_uri):
+            raise ValueError(
+                "MKT_CONTACTS_URI needs MKT_CONSENT_URI and MKT_GA4_URI: a match key exists only "
+                "for a visitor whose consent log grants ad_user_data and ad_personalization"
+            )
+        return self
+
     @property
     def tz(self) -> ZoneInfo:
         """The property's time zone."""
@@ -145,6 +176,11 @@ class Settings(BaseSettings):
     def has_consent_log(self) -> bool:
         """Whether there is a consent log beside the events' own signals."""
         return self.source == "sample" or self.consent_uri is not None
+
+    @property
+    def has_contacts(self) -> bool:
+        """Whether there are contacts to make ad-platform match keys of."""
+        return self.source == "sample" or self.contacts_uri is not None
 
     @property
     def has_experiments(self) -> bool:

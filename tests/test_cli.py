@@ -184,6 +184,21 @@ def test_the_doctor_fails_an_open_landing_area_and_says_how_to_close_it(
     assert mkt("doctor").exit_code == 0
 
 
+def test_the_doctor_fails_an_open_vault_and_says_how_to_close_it(
+    mkt: Callable[..., Result], data: Path
+) -> None:
+    vault = Lake(data).vault
+    (vault / "match_keys").mkdir(parents=True, mode=0o755)
+    vault.chmod(0o700)
+    result = mkt("doctor")
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("fail")]
+    assert "1 places open to others" in line
+    assert line.endswith(f"chmod -R go-rwx {vault}")
+    (vault / "match_keys").chmod(0o700)
+    assert mkt("doctor").exit_code == 0
+
+
 def test_the_doctor_fails_a_published_file_that_does_not_open(
     mkt: Callable[..., Result], data: Path
 ) -> None:

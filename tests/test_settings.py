@@ -43,6 +43,9 @@ def test_an_unknown_variable_in_the_env_file_is_refused(
         ("MKT_TIMEZONE", "Mars/Olympus"),
         ("MKT_CURRENCY", "dollars"),
         ("MKT_GUARDRAIL", "7"),
+        ("MKT_PHONE_REGION", "Germany"),
+        ("MKT_PHONE_REGION", "de"),
+        ("MKT_VAULT_RETENTION_DAYS", "0"),
         ("MKT_START_DATE", "yesterday"),
     ],
 )
@@ -70,6 +73,28 @@ def test_files_need_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MKT_SOURCE", "files")
     with pytest.raises(MktError, match="MKT_GA4_URI or MKT_ADS_URI"):
         load_settings()
+
+
+@pytest.mark.parametrize("given", [(), ("MKT_CONSENT_URI",), ("MKT_GA4_URI",)])
+def test_contacts_need_a_consent_log_and_its_visitors(
+    monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("MKT_CONTACTS_URI", "contacts.csv")
+    for name in given:
+        monkeypatch.setenv(name, "some.csv")
+    with pytest.raises(MktError, match=r"MKT_CONTACTS_URI needs MKT_CONSENT_URI and MKT_GA4_URI"):
+        load_settings()
+
+
+def test_contacts_with_all_they_need_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MKT_SOURCE", "files")
+    for name in ("MKT_CONTACTS_URI", "MKT_CONSENT_URI", "MKT_GA4_URI"):
+        monkeypatch.setenv(name, "some.csv")
+    monkeypatch.setenv("MKT_PII_KEYS", json.dumps({"k1": SECRET}))
+    monkeypatch.setenv("MKT_PHONE_REGION", "DE")
+    assert load_settings().has_contacts
+    monkeypatch.delenv("MKT_CONTACTS_URI")
+    assert not load_settings().has_contacts
 
 
 def test_ads_alone_say_what_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from mkt_assets.ingest.file_source import FileSource
 from mkt_assets.ingest.sources import (
     ADS,
     CONSENT,
+    CONTACTS,
     EVENTS,
     EXPERIMENTS,
     Landed,
@@ -103,6 +104,17 @@ def raw_consent_log(lake: LakeResource) -> dg.MaterializeResult:
 
 
 @dg.asset(
+    key=[GROUP, "raw_contacts"],
+    description="E-mail addresses and phone numbers by subject, as given; only for match keys.",
+    **_COMMON,
+)
+def raw_contacts(lake: LakeResource) -> dg.MaterializeResult:
+    """Land every contact, consented or not: consent is the guard's to judge."""
+    landed = source(lake).land_contacts(last_complete_day(settings()))
+    return _told(landed, raw_whole(lake.lake, CONTACTS))
+
+
+@dg.asset(
     key=[GROUP, "raw_experiments"],
     description="Daily counts of A/B tests by arm; no personal data.",
     **_COMMON,
@@ -117,5 +129,6 @@ ASSETS = [
     *([raw_events] if settings().has_ga4 else []),
     *([raw_ad_performance] if settings().has_ads else []),
     *([raw_consent_log] if settings().has_consent_log and settings().has_ga4 else []),
+    *([raw_contacts] if settings().has_contacts else []),
     *([raw_experiments] if settings().has_experiments else []),
 ]

@@ -13,11 +13,19 @@ import duckdb
 import pandas as pd
 
 from mkt_assets.errors import MktError
-from mkt_assets.ingest import ad_files, consent_files, experiment_files, ga4_files, locations
+from mkt_assets.ingest import (
+    ad_files,
+    consent_files,
+    contact_files,
+    experiment_files,
+    ga4_files,
+    locations,
+)
 from mkt_assets.ingest.locations import SourceObject
 from mkt_assets.ingest.sources import (
     ADS,
     CONSENT,
+    CONTACTS,
     EVENTS,
     EXPERIMENTS,
     Landed,
@@ -126,6 +134,31 @@ class FileSource:
                 parts.append(_part(target, number))
                 told = consent_files.read_consent_log(con, path, parts[-1])
                 source = locations.describe(path)
+                landed.append(Landed(source, told.rows_in, told.rows_out, told.quarantined))
+            _merge(con, parts, target)
+        write_manifest(target, landed)
+        return landed
+
+    def land_contacts(self, upto: date) -> list[Landed]:  # noqa: ARG002  a file says what it says
+        """Land every file of contacts."""
+        template = _given(self.settings.contacts_uri, "MKT_CONTACTS_URI")
+        target = raw_whole(self.lake, CONTACTS)
+        aside = self.lake.landing / "quarantine"
+        for old in aside.glob(f"{CONTACTS}-*"):
+            old.unlink()
+        landed: list[Landed] = []
+        parts: list[Path] = []
+        with connect() as con:
+            for number, path in enumerate(locations.resolve(template, None)):
+                parts.append(_part(target, number))
+                source = locations.describe(path)
+                told = contact_files.read_contacts(
+                    con,
+                    path,
+                    parts[-1],
+                    aside / f"{CONTACTS}-{number}.parquet",
+                    source=source.uri,
+                )
                 landed.append(Landed(source, told.rows_in, told.rows_out, told.quarantined))
             _merge(con, parts, target)
         write_manifest(target, landed)

@@ -11,7 +11,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
-from mkt_assets.ingest import sample_experiments, sample_visitors
+from mkt_assets.ingest import sample_contacts, sample_experiments, sample_visitors
 from mkt_assets.ingest.sample_anomalies import anomalies_between
 from mkt_assets.ingest.sample_campaigns import BASE_EVENTS, CAMPAIGNS, campaigns_on, daily_plan
 from mkt_assets.ingest.sample_columns import Rows, event_rows, event_schema
@@ -23,6 +23,7 @@ from mkt_assets.ingest.sample_visits import BOUGHT, Visits, night_visits, outcom
 __all__ = [
     "ad_performance",
     "consent_log",
+    "contacts",
     "daily_plan",
     "events",
     "experiments",
@@ -186,6 +187,19 @@ def consent_log(
     (UTC) and the four Consent Mode v2 signals, each granted or denied.
     """
     return sample_visitors.consent_log(
+        upto, seed=seed, events_per_day=events_per_day, timezone=timezone
+    )
+
+
+def contacts(
+    upto: date, *, seed: int = 7, events_per_day: int = BASE_EVENTS, timezone: str = "UTC"
+) -> pa.Table:
+    """The contacts of visitors with an account, known at the end of ``upto``.
+
+    Columns: ``subject_id`` as in the consent log, ``email`` and ``phone`` as people type them. The
+    addresses are invented, the numbers from ranges that are reserved for fiction.
+    """
+    return sample_contacts.contacts(
         upto, seed=seed, events_per_day=events_per_day, timezone=timezone
     )
 

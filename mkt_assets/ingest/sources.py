@@ -26,6 +26,9 @@ from mkt_assets.lake import Lake, replacing
 from mkt_assets.settings import Settings
 
 EVENTS, ADS, CONSENT, EXPERIMENTS = "events", "ad_performance", "consent_log", "experiments"
+CONTACTS = "contacts"
+#: their rows carry the file and the row that they came from
+_TRACED = (EVENTS, ADS, CONTACTS)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,10 @@ class Source(Protocol):
 
     def land_consent(self, upto: date) -> list[Landed]:
         """Land the whole consent log as known at the end of ``upto``."""
+        ...
+
+    def land_contacts(self, upto: date) -> list[Landed]:
+        """Land the e-mail addresses and phone numbers of known visitors."""
         ...
 
     def land_experiments(self, upto: date) -> list[Landed]:
@@ -136,6 +143,16 @@ class SampleSource:
         )
         return [self._write(CONSENT, raw_whole(self.lake, CONSENT), table, "all")]
 
+    def land_contacts(self, upto: date) -> list[Landed]:
+        """Land the generated contacts, dirt included."""
+        table = sample.contacts(
+            upto,
+            seed=self.settings.sample_seed,
+            events_per_day=self.settings.sample_events_per_day,
+            timezone=self.settings.timezone,
+        )
+        return [self._write(CONTACTS, raw_whole(self.lake, CONTACTS), table, "all")]
+
     def land_experiments(self, upto: date) -> list[Landed]:
         """Land three generated tests: one without effect, one with, one broken."""
         table = sample.experiments(
@@ -148,7 +165,7 @@ class SampleSource:
     def _write(self, name: str, path: Path, table: pa.Table, part: str) -> Landed:
         uri = f"sample://{name}/{part}?seed={self.settings.sample_seed}"
         rows = len(table)
-        if name in (EVENTS, ADS):
+        if name in _TRACED:
             table = table.append_column("source_file", pa.array([uri] * rows, pa.string()))
             table = table.append_column("source_row", pa.array(np.arange(1, rows + 1)))
         with replacing(path, mode=0o600) as writing:

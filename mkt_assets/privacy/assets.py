@@ -7,11 +7,11 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from mkt_assets.calendar_days import last_complete_day
+from mkt_assets.calendar_days import last_complete_day, today
 from mkt_assets.contracts import PRIVACY_OFFICE, lake_columns
 from mkt_assets.errors import InputError, MktError
 from mkt_assets.ingest.assets import source
-from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, EXPERIMENTS
+from mkt_assets.ingest.sources import ADS, CONSENT, CONTACTS, EVENTS, EXPERIMENTS
 from mkt_assets.metadata import (
     COLUMNS,
     described,
@@ -21,7 +21,7 @@ from mkt_assets.metadata import (
     table_schema,
 )
 from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of, days_of_run
-from mkt_assets.privacy import erasure, erasure_list, quiet, retention, rotation
+from mkt_assets.privacy import erasure, erasure_list, quiet, retention, rotation, vault
 from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guarding import COOKIELESS, Guard
@@ -165,6 +165,45 @@ def guarded_consent(context: dg.AssetExecutionContext, lake: LakeResource) -> dg
 
 
 @dg.multi_asset(
+    name="privacy__match_keys",
+    specs=[
+        dg.AssetSpec(
+            key=[GROUP, vault.MATCH_KEYS],
+            deps=[["ingest", f"raw_{CONTACTS}"], ["privacy", CONSENT]],
+            group_name=GROUP,
+            description="Hashed contacts for ad platforms in the closed vault: of those who "
+            "granted ad_user_data and ad_personalization; and a remove list of those who left.",
+            owners=[PRIVACY_OFFICE],
+            kinds={"duckdb", "parquet"},
+            metadata={
+                COLUMNS: dg.TableSchema(
+                    [dg.TableColumn(f.name, str(f.type)) for f in vault.SCHEMAS[vault.MATCH_KEYS]]
+                )
+            },
+        )
+    ],
+    backfill_policy=SINGLE_RUN,
+)
+def match_keys(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    """Bring the vault up to today; counts are told, never a key."""
+    with quiet.connect(lake.lake.landing) as con:
+        fates = _guard(context, lake).contacts(con, today(settings()))
+    stored = vault.counts(lake.lake)
+    keys = sum(n for what, n in stored.items() if what.startswith(vault.MATCH_KEYS))
+    return dg.MaterializeResult(
+        metadata=described(
+            keys,
+            contacts=fates.rows_in,
+            contacts_with_a_key=fates.kept,
+            stored=preview(pd.DataFrame(stored.items(), columns=["what", "rows"]), rows=30),
+            without_consent=dict(fates.dropped) or None,
+            without_a_key=dict(fates.quarantined) or None,
+            refused_values=dict(fates.notes) or None,
+        )
+    )
+
+
+@dg.multi_asset(
     name="privacy__experiments",
     specs=[
         _spec(
@@ -295,6 +334,7 @@ _GUARDED = [
     *([guarded_consent] if settings().has_ga4 and settings().has_consent_log else []),
     *([guarded_events] if settings().has_ga4 else []),
     *([guarded_ads] if settings().has_ads else []),
+    *([match_keys] if settings().has_contacts else []),
     *([guarded_experiments] if settings().has_experiments else []),
 ]
 

@@ -24,6 +24,7 @@ from mkt_assets.errors import MktError
 from mkt_assets.ingest.sources import (
     ADS,
     CONSENT,
+    CONTACTS,
     EVENTS,
     EXPERIMENTS,
     Landed,
@@ -36,6 +37,7 @@ from mkt_assets.privacy.erasure_list import Listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guard_ads import guard_ads
 from mkt_assets.privacy.guard_consent import guard_consent
+from mkt_assets.privacy.guard_contacts import guard_contacts
 from mkt_assets.privacy.guard_events import guard_events
 from mkt_assets.privacy.ledger import LEDGER
 from mkt_assets.privacy.lineage import NO_KEY, ledger_rows, lineage_id
@@ -171,6 +173,26 @@ class Guard:
                 )
 
         return book.enter(write, "the consent log itself")
+
+    def contacts(self, con: duckdb.DuckDBPyConnection, day: date) -> Fates:
+        """Bring the vault of match keys up to ``day``, under the consent log as it stands now."""
+        raw, key = raw_whole(self.lake, CONTACTS), self._key()
+        book = self._book(CONTACTS, read_manifest(raw), None, key.id)
+
+        def write(_: Mapping[str, str], __: datetime) -> Fates:
+            return guard_contacts(
+                con,
+                raw=raw,
+                consent=self.lake.whole(CONSENT),
+                lake=self.lake,
+                key=key,
+                policy=self.policy,
+                day=day,
+                retention_days=self.settings.vault_retention_days,
+                region=self.settings.phone_region,
+            )
+
+        return book.enter(write, "the consent log at the time of use")
 
     def experiments(self, con: duckdb.DuckDBPyConnection) -> Fates:
         """Type the daily counts of A/B tests; they hold no personal data."""

@@ -168,6 +168,7 @@ def test_ads_alone_leave_out_what_needs_events(sample: Told, ads_only: Told) -> 
     assert ads_only["assets"].keys() <= sample["assets"].keys()
     assert left_out == {
         "ingest/raw_events", "ingest/raw_consent_log", "ingest/raw_experiments",
+        "ingest/raw_contacts", "privacy/match_keys",
         "privacy/events", "privacy/cookieless_daily", "privacy/consent_log",
         "privacy/experiments", "marts/stg_events", "marts/stg_cookieless_daily",
         "marts/stg_consent_log", "marts/int_sessions", "marts/fct_sessions",
@@ -182,6 +183,7 @@ def test_events_alone_leave_out_what_needs_spend(sample: Told, ga4_only: Told) -
     assert ga4_only["assets"].keys() <= sample["assets"].keys()
     assert left_out == {
         "ingest/raw_ad_performance", "ingest/raw_consent_log", "ingest/raw_experiments",
+        "ingest/raw_contacts", "privacy/match_keys",
         "privacy/ad_performance", "privacy/consent_log", "privacy/experiments",
         "marts/stg_ad_performance", "marts/marketing_clean", "marts/marketing_kpi",
         "marts/kpi_daily", "marts/kpi_channel_daily", "insights/anomalies", "insights/trends",

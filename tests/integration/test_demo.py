@@ -59,7 +59,9 @@ EMAIL = r"[A-Za-z0-9._+-]+(?:@|%40)[A-Za-z0-9-]+\.[A-Za-z.]{2,}"
 def _state(product: Product) -> Told:
     """Everything that a second run of the same days must leave as it is."""
     root = product.data
-    kept = [p for place in ("landing", "lake", "payloads") for p in (root / place).rglob("*")]
+    kept = [
+        p for place in ("landing", "lake", "payloads", "vault") for p in (root / place).rglob("*")
+    ]
     with duckdb.connect(str(product.lake.warehouse), read_only=True) as con:
         marts = {table: fingerprint(con, f"marts.{table}") for table in mart_tables(con)}
     return {
@@ -254,7 +256,7 @@ def test_each_ledger_line_accounts_for_its_rows(there: Product) -> None:
     broken = f"select * from marts.lineage_ledger where rows_in <> {' + '.join(FATES)}"
     assert there.rows(broken) == []
     ((lines, came),) = there.rows("select count(*), sum(rows_in) from marts.lineage_ledger")
-    assert lines == 2 * DAYS + 2
+    assert lines == 2 * DAYS + 3
     assert came > DAYS * 2000
 
 
@@ -302,6 +304,33 @@ def test_the_payload_of_the_last_day_is_traceable(demo: Told, there: Product) ->
     ((known,),) = there.rows("select list(lineage_id) from marts.lineage_ledger")
     assert set(payload["lineage_ids"]) <= set(known)
     assert payload["idempotency_key"]
+
+
+def test_the_vault_is_closed_and_holds_keys_of_consenting_people_only(there: Product) -> None:
+    kept = {
+        path.name: duckdb.sql(f"from '{path}'").df()
+        for path in (there.lake.vault / "match_keys").iterdir()
+    }
+    assert kept.keys() == {"google_ads.parquet", "meta.parquet"}
+    log = duckdb.sql(
+        f"select user_key, max_by(ad_user_data || ad_personalization, changed_at) as said "
+        f"from '{there.lake.whole('consent_log')}' group by 1"
+    ).df()
+    granting = set(log.loc[log["said"] == "grantedgranted", "user_key"])
+    for keys in kept.values():
+        assert len(keys) > 1000
+        assert set(keys["user_key"]) <= granting
+    for path in (there.lake.vault, *there.lake.vault.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_no_match_key_is_outside_the_vault(there: Product) -> None:
+    files = (there.lake.vault / "match_keys").iterdir()
+    keys = {k for f in files for (k,) in duckdb.sql(f"select match_key from '{f}'").fetchall()}
+    text = there.data / "dagster" / "history"
+    told = b"".join(p.read_bytes() for p in text.rglob("*") if p.is_file())
+    found = {run.decode() for run in re.findall(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", told)}
+    assert not keys & found
 
 
 def test_every_asset_tells_its_columns_and_its_rows(there: Product) -> None:
@@ -359,6 +388,7 @@ def test_the_doctor_finds_a_finished_demo_healthy(there: Product, again: Told) -
     seen = {f["what"]: (f["status"], f["seen"]) for f in findings}
     assert seen["published"][0] == "ok"
     assert seen["landing"] == ("ok", "mode 0700 (raw rows may hold personal data)")
+    assert seen["vault"] == ("ok", "closed to others")
     assert seen["partitions"] == ("ok", seen["partitions"][1])
     assert f"{DAYS} days" in seen["partitions"][1]
     assert seen["lock"] == ("ok", "free, 0 leftovers")

@@ -18,10 +18,11 @@ import pytest
 from mkt_assets.ingest.ga4_schema import RAW_EVENT_COLUMNS, SOURCE_COLUMNS
 from mkt_assets.ingest.sources import CONSENT, EVENTS, SampleSource
 from mkt_assets.lake import Lake
-from mkt_assets.privacy import quiet
+from mkt_assets.privacy import quiet, vault
 from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guard_consent import guard_consent
+from mkt_assets.privacy.guard_contacts import guard_contacts, not_granted
 from mkt_assets.privacy.guard_events import guard_events
 from mkt_assets.privacy.guarding import Guard
 from mkt_assets.privacy.ledger import waterfall
@@ -234,3 +235,75 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], object]]
         return False
 
     return run
+
+
+class Vault:
+    """A vault of one test: contacts and a consent log in, the two lists out."""
+
+    RETENTION = 30
+
+    def __init__(self, workplace: Workplace) -> None:
+        self.workplace, self.lake = workplace, Lake(workplace.folder / "data")
+        self.raw = workplace.folder / "contacts.parquet"
+
+    def bring_up_to(
+        self,
+        day: date,
+        contacts: Sequence[tuple[str | None, str | None, str | None]],
+        log: Sequence[tuple[str, datetime, str | None, str | None]],
+        **changes: Any,
+    ) -> Fates:
+        """Guard contacts (subject, e-mail, phone) under a log (subject, time, data, personal)."""
+        key = changes.get("key", KEY)
+        self.workplace.log([(who, at, None, None, *two) for who, at, *two in log], key=key)
+        assert self.workplace.consent is not None
+        names = ("subject_id", "email", "phone", "source_file")
+        rows = [dict(zip(names, (*row, SOURCE), strict=True)) for row in contacts]
+        schema = pa.schema([(name, pa.string()) for name in names])
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), self.raw)
+        asked: dict[str, Any] = {
+            "raw": self.raw,
+            "consent": self.workplace.consent,
+            "lake": self.lake,
+            "key": key,
+            "policy": POLICY_V1,
+            "day": day,
+            "retention_days": self.RETENTION,
+            "region": None,
+        }
+        return guard_contacts(self.workplace.con, **(asked | changes))
+
+    def rows(self, table: str, destination: str = "google_ads") -> list[dict[str, Any]]:
+        """A file of the vault."""
+        rows: list[dict[str, Any]] = vault.read(self.lake, table, destination).to_pylist()
+        return rows
+
+    def stored_keys(self, destination: str = "google_ads") -> set[tuple[str, str, str]]:
+        """The stored keys as (pseudonym, kind, key)."""
+        rows = self.rows(vault.MATCH_KEYS, destination)
+        return {(row["user_key"], row["kind"], row["match_key"]) for row in rows}
+
+    def removed(self, destination: str = "google_ads") -> dict[tuple[str, str], str]:
+        """The remove list as (pseudonym, key) to reason."""
+        rows = self.rows(vault.REMOVE_LIST, destination)
+        return {(row["user_key"], row["match_key"]): row["reason"] for row in rows}
+
+    def not_granted(self) -> dict[str, int]:
+        """What the blocking check asks."""
+        assert self.workplace.consent is not None
+        return not_granted(
+            self.workplace.con,
+            lake=self.lake,
+            consent=self.workplace.consent,
+            policy=POLICY_V1,
+        )
+
+    def bytes(self) -> dict[str, bytes]:
+        """Every file of the vault."""
+        files = sorted(self.lake.vault.rglob("*.parquet"))
+        return {str(path.relative_to(self.lake.vault)): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def safe(workplace: Workplace) -> Vault:
+    return Vault(workplace)
