@@ -8,10 +8,12 @@ from mkt_assets.calendar_days import late_window
 from mkt_assets.partitions import range_tags
 from mkt_assets.settings import settings
 
+#: asked for, it does not happen overnight because a variable changed
+_ROTATION = dg.AssetSelection.assets(*([["privacy", "key_rotation"]] if settings().has_ga4 else []))
+
 daily_marketing = dg.define_asset_job(
     "daily_marketing",
-    # a rotation is asked for, it does not happen overnight because a variable changed
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(["privacy", "key_rotation"]),
+    selection=dg.AssetSelection.all() - _ROTATION,
     description="From raw events and spend to the published file and the DSP payload.",
 )
 
@@ -21,19 +23,21 @@ _DOWNSTREAM = dg.AssetSelection.all() - dg.AssetSelection.groups(
     "ingest", "privacy"
 ) | dg.AssetSelection.assets(["privacy", "lineage_ledger"])
 
-erase_subjects = dg.define_asset_job(
-    "erase_subjects",
-    selection=_DOWNSTREAM | dg.AssetSelection.assets(["privacy", "erasures"]),
-    description="People of a subject file out of everything that lies here, then publish anew.",
-)
+#: only where there are people to take out or to rename
+_ABOUT_PEOPLE = [
+    dg.define_asset_job(
+        "erase_subjects",
+        selection=_DOWNSTREAM | dg.AssetSelection.assets(["privacy", "erasures"]),
+        description="People of a subject file out of everything that lies here; publish anew.",
+    ),
+    dg.define_asset_job(
+        "rotate_keys",
+        selection=_DOWNSTREAM | _ROTATION,
+        description="Stored pseudonyms from older keys to the active one, then publish anew.",
+    ),
+]
 
-rotate_keys = dg.define_asset_job(
-    "rotate_keys",
-    selection=_DOWNSTREAM | dg.AssetSelection.assets(["privacy", "key_rotation"]),
-    description="Stored pseudonyms from older keys to the active one, then publish anew.",
-)
-
-JOBS = [daily_marketing, *([erase_subjects, rotate_keys] if settings().has_ga4 else [])]
+JOBS = [daily_marketing, *(_ABOUT_PEOPLE if settings().has_ga4 else [])]
 
 
 @dg.schedule(

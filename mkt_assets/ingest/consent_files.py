@@ -38,7 +38,12 @@ class ConsentLanded:
 
 
 def read_consent_log(
-    con: duckdb.DuckDBPyConnection, path: Path, out: Path, quarantine: Path | None = None
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    out: Path,
+    quarantine: Path | None = None,
+    *,
+    source: str | None = None,
 ) -> ConsentLanded:
     """Land a consent log.
 
@@ -49,6 +54,7 @@ def read_consent_log(
             signals.
         out: where the raw consent Parquet goes.
         quarantine: where rows set aside go with their text; beside ``out`` by default.
+        source: what the rows call their file; by default its path.
 
     Raises:
         InputError: the file cannot be read or lacks a column.
@@ -57,14 +63,14 @@ def read_consent_log(
     aside = quarantine or out.with_name(f"{out.stem}-quarantine.parquet")
     with tempfile.TemporaryDirectory(prefix=_STAGING_PREFIX, dir=out.parent) as folder:
         rows = staging.open_rows(con, path, Path(folder))
-        relation = _typed(_cells(con, rows, path), path)
+        relation = _typed(_cells(con, rows, path), source or str(path))
         counted = con.execute(f"select reason, count(*) from {relation} group by 1").fetchall()
         reasons = {str(why): n for why, n in sorted(counted, key=str) if why is not None}
         kept = sum(n for why, n in counted if why is None)
         blank = con.execute(
             f"select count(*) from {relation} where has_blank and reason is null"
         ).fetchone()
-        names = f"subject_id, changed_at, {', '.join(SIGNALS)}"
+        names = f"subject_id, changed_at, {', '.join(SIGNALS)}, source_file"
         _copy(con, f"select {names} from {relation} where reason is null", out)
         if reasons:
             fields = "source_file, source_row, reason, raw"
@@ -136,7 +142,7 @@ def _require(subject: str | None, missing: list[str], found: list[str], path: Pa
         )
 
 
-def _typed(cells: str, path: Path) -> str:
+def _typed(cells: str, source: str) -> str:
     micros = "try_cast(changed_at as bigint)"
     time = (
         f"case when {micros} is not null then make_timestamptz({micros}) "
@@ -148,7 +154,7 @@ def _typed(cells: str, path: Path) -> str:
     return f"""(
         select
             subject_id, changed_at, {", ".join(SIGNALS)}, has_blank,
-            '{sql_text(path)}' as source_file, {ROW} as source_row, {RAW} as raw,
+            '{sql_text(source)}' as source_file, {ROW} as source_row, {RAW} as raw,
             case
                 when {FAULT} is not null then {FAULT}
                 when subject_id is null then 'missing_subject'

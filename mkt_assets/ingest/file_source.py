@@ -132,8 +132,8 @@ class FileSource:
         with connect() as con:
             for number, path in enumerate(locations.resolve(template, None)):
                 parts.append(_part(target, number))
-                told = consent_files.read_consent_log(con, path, parts[-1])
                 source = locations.describe(path)
+                told = consent_files.read_consent_log(con, path, parts[-1], source=source.uri)
                 landed.append(Landed(source, told.rows_in, told.rows_out, told.quarantined))
             _merge(con, parts, target)
         write_manifest(target, landed)

@@ -28,7 +28,7 @@ from mkt_assets.settings import Settings
 EVENTS, ADS, CONSENT, EXPERIMENTS = "events", "ad_performance", "consent_log", "experiments"
 CONTACTS = "contacts"
 #: their rows carry the file and the row that they came from
-_TRACED = (EVENTS, ADS, CONTACTS)
+_TRACED = (EVENTS, ADS, CONSENT, CONTACTS)
 
 
 @dataclass(frozen=True)

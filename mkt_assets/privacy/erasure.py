@@ -18,24 +18,25 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mkt_assets.ingest.sources import CONSENT, EVENTS, raw_whole
+from mkt_assets.ingest.sources import CONSENT, CONTACTS, EVENTS, raw_whole
 from mkt_assets.lake import Lake, replacing, sql_text
-from mkt_assets.privacy import erasure_list, quiet
+from mkt_assets.privacy import erasure_list, quiet, vault
 from mkt_assets.privacy.erased_rows import find_erased
 from mkt_assets.privacy.erasure_list import Listed, Name, listed
 from mkt_assets.privacy.event_columns import OWN_ID_LENGTH
 from mkt_assets.privacy.ledger import LEDGER
 from mkt_assets.privacy.lineage import LEDGER_SCHEMA
-from mkt_assets.privacy.persons import linked, stored_events
+from mkt_assets.privacy.persons import by_contact, linked, stored_events
 from mkt_assets.privacy.pseudonyms import KeyRing
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.raw_files import numbered, parquet
 from mkt_assets.privacy.subjects import Subjects
 
 #: what the raw tables know a person by, and when: identifiers, microseconds
-_RAW: Final = {
+_RAW: Final[dict[str, tuple[tuple[str, ...], str | None]]] = {
     EVENTS: (("user_pseudo_id", "user_id"), "event_timestamp"),
     CONSENT: (("subject_id",), "epoch_us(changed_at)"),
+    CONTACTS: (("subject_id",), None),
 }
 #: the same in the lake
 _STORED: Final = {
@@ -60,7 +61,9 @@ def request(
         for name, person in zip(names, people, strict=True)
     ]
     with quiet.connect(lake.closed(lake.landing)) as con:
-        pairs = linked(con, lake, {name.pseudonym for name in given})
+        owners = by_contact(con, lake, ring, subjects)
+        names = {name.pseudonym for name in given} | {name for _, name in owners}
+        pairs = owners | linked(con, lake, names)
     others = [Name(key_id, name, name) for key_id, name in pairs]
     request_id = subjects.request_id(ring.active)
     before = erasure_list.read_record(lake, request_id) or {}
@@ -115,6 +118,7 @@ def sweep(
             _remove_stored(con, lake, place)
         found = _remove_raw(con, lake, names, _landed(lake, None))
         found |= _remove_unread(con, lake, subjects)
+        found |= _remove_match_keys(lake)
     if planned:
         found |= remove_derived(lake)
     for record in open_requests:
@@ -129,6 +133,12 @@ def complete(lake: Lake, now: datetime) -> int:
     for record in applied:
         erasure_list.write_record(lake, {**record, "completed_at": now.isoformat()})
     return len(applied)
+
+
+def _remove_match_keys(lake: Lake) -> dict[str, int]:
+    names = set(erasure_list.read(lake)["pseudonym"].to_pylist())
+    gone = vault.forget(lake, names)
+    return {f"vault/{file}.parquet": n for file, n in gone.items() if n}
 
 
 def remove_derived(lake: Lake) -> dict[str, int]:
@@ -238,8 +248,7 @@ def _landed(lake: Lake, days: Sequence[date] | None) -> list[tuple[str, Path]]:
     found = [(EVENTS, path) for folder in folders for path in folder.glob("*.parquet")]
     aside = (lake.landing / "quarantine").glob("guard_events_*.parquet")
     found += [(EVENTS, path) for path in aside]
-    log = raw_whole(lake, CONSENT)
-    return found + ([(CONSENT, log)] if log.is_file() else [])
+    return found + [(table, raw_whole(lake, table)) for table in (CONSENT, CONTACTS)]
 
 
 def _remove_raw(
@@ -249,7 +258,7 @@ def _remove_raw(
     removed = {}
     for table, path in files:
         if not path.is_file():
-            continue  # it went with its day
+            continue  # it was never landed, or went with its day
         identifiers, moment = _RAW[table]
         find_erased(
             con,

@@ -87,7 +87,7 @@ def _sought(lake: Lake, ring: KeyRing, subjects: Subjects | None) -> set[str]:
     linked = {row["pseudonym"] for row in listed if row["request_id"] in requests}
     # a shorter identifier is found in innocent text by accident; its pseudonym is not
     written = {i for i in subjects.identifiers if len(i) >= OWN_ID_LENGTH}
-    return written.union(linked, *subjects.pseudonyms(ring).values())
+    return written.union(linked, subjects.match_keys(), *subjects.pseudonyms(ring).values())
 
 
 def _files(lake: Lake) -> Iterator[Path]:

@@ -7,6 +7,7 @@ the log; it is set aside and counted, whatever it says.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -67,7 +68,7 @@ def guard_consent(  # noqa: PLR0913 - each is needed, none belongs to another
             table="guard_subjects",
         )
         latest = processed_at + _CLOCK_SKEW if processed_at else None
-        quietly(con, _entries_sql(raw), [latest])
+        quietly(con, _entries_sql(raw, _source(con, raw)), [latest])
         if erased is not None:
             _leave_out(con, raw, erased)
         quietly(
@@ -81,7 +82,13 @@ def guard_consent(  # noqa: PLR0913 - each is needed, none belongs to another
     return fates
 
 
-def _entries_sql(raw: Path) -> str:
+def _source(con: duckdb.DuckDBPyConnection, raw: Path) -> str:
+    """What an entry's file is called; a log of one file need not say."""
+    columns = {name for name, *_ in quietly(con, f"describe select * from {parquet(raw)}")}
+    return "source_file" if "source_file" in columns else "null::varchar"
+
+
+def _entries_sql(raw: Path, source: str) -> str:
     words = ", ".join(
         f"case when trim({signal}) = '' then null else lower(trim({signal})) end as {signal}"
         for signal in SIGNALS
@@ -96,6 +103,7 @@ def _entries_sql(raw: Path) -> str:
         create or replace temp table guard_entries as
         select
             entries.row_id,
+            entries.source,
             subjects.pseudonym as user_key,
             entries.changed_at,
             {understood},
@@ -107,7 +115,8 @@ def _entries_sql(raw: Path) -> str:
                     or entries.changed_at > ?::timestamptz then 'impossible_time'
             end as fault
         from (
-            select row_id, subject_id::varchar as subject_id, changed_at, {words}
+            select
+                row_id, {source} as source, subject_id::varchar as subject_id, changed_at, {words}
             from {numbered(raw)}
         ) as entries
         left join guard_subjects as subjects on subjects.raw = entries.subject_id"""
@@ -154,11 +163,19 @@ def _log_sql(key: Key) -> str:
 
 
 def _fates(con: duckdb.DuckDBPyConnection) -> Fates:
-    faults = quietly(con, "select fault, count(*) from guard_entries group by fault")
-    ((distinct,),) = quietly(
+    """Of the entries of one person and moment the first is kept, the others are duplicates."""
+    rows = quietly(
         con,
-        "select count(*) from (select distinct user_key, changed_at from guard_entries "
-        "where fault is null)",
+        """
+        select source, fault, fault is null and number > 1 as is_duplicate, count(*)
+        from (
+            select *, row_number() over (
+                partition by user_key, changed_at, fault order by row_id
+            ) as number
+            from guard_entries
+        )
+        group by all
+        """,
     )
     (odd,) = quietly(
         con,
@@ -166,18 +183,28 @@ def _fates(con: duckdb.DuckDBPyConnection) -> Fates:
         + ", ".join(f"count(*) filter (odd_{signal})" for signal in SIGNALS)
         + " from guard_entries where fault is null",
     )
-    quarantined = {fault: n for fault, n in sorted(faults, key=str) if fault is not None}
-    erased = quarantined.pop(_ERASED, 0)
-    rows_in = sum(n for _, n in faults)
-    return Fates(
-        rows_in=rows_in,
-        kept=distinct,
-        duplicates=rows_in - sum(quarantined.values()) - erased - distinct,
-        quarantined=quarantined,
-        erased=erased,
+    everything: Counter[tuple[str, str | None]] = Counter()
+    by_source: defaultdict[str | None, Counter[tuple[str, str | None]]] = defaultdict(Counter)
+    for source, fault, is_duplicate, n in rows:
+        fate = (
+            (_ERASED, None)
+            if fault == _ERASED
+            else ("quarantined", fault)
+            if fault
+            else ("duplicates" if is_duplicate else "kept", None)
+        )
+        everything[fate] += n
+        by_source[source][fate] += n
+    return Fates.counted(
+        everything,
         notes={
             f"{signal} not understood, so denied": n
             for signal, n in zip(SIGNALS, odd, strict=True)
             if n
+        },
+        per_source={
+            source: Fates.counted(counts)
+            for source, counts in by_source.items()
+            if source is not None
         },
     )

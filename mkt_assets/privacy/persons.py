@@ -11,9 +11,14 @@ from typing import Final
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from mkt_assets.ingest.sources import CONTACTS, raw_whole
 from mkt_assets.lake import Lake
+from mkt_assets.privacy import vault
+from mkt_assets.privacy.pseudonyms import KeyRing, pseudonym
 from mkt_assets.privacy.quiet import quietly
+from mkt_assets.privacy.subjects import Subjects
 
 _LINKS: Final = """
     create or replace temp table person_links as
@@ -36,6 +41,14 @@ _DEVICES: Final = """
     where links.is_own and links.login_key in (select name from person_names)
         and links.user_key not in (select name from person_names)
     returning name
+"""
+
+_CONTACTS: Final = """
+    select distinct subject_id from read_parquet($raw)
+    where subject_id is not null and (
+        list_contains($names, lower(trim(email)))
+        or list_contains($names, '+' || regexp_replace(phone, '[^0-9]', '', 'g'))
+    )
 """
 
 
@@ -66,3 +79,22 @@ def linked(
     for table in ("person_names", "person_links"):
         quietly(con, f"drop table {table}")
     return {(str(key_id), str(name)) for key_id, name in found}
+
+
+def by_contact(
+    con: duckdb.DuckDBPyConnection, lake: Lake, ring: KeyRing, subjects: Subjects
+) -> set[tuple[str, str]]:
+    """(key id, pseudonym) of people whose e-mail address or phone number is an identifier.
+
+    Looked for in the vault, by match key, and in the contacts as they were landed.
+    """
+    keys = pa.array(sorted(subjects.match_keys()), pa.string())
+    found = set()
+    for rows in vault.everything(lake):
+        theirs = rows.filter(pc.is_in(rows["match_key"], value_set=keys))
+        found |= {(row["key_id"], row["user_key"]) for row in theirs.to_pylist()}
+    raw = raw_whole(lake, CONTACTS)
+    if raw.is_file():
+        rows = quietly(con, _CONTACTS, {"raw": str(raw), "names": list(subjects.identifiers)})
+        found |= {(key.id, pseudonym(name, key)) for (name,) in rows for key in ring.keys}
+    return found

@@ -20,9 +20,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mkt_assets.ingest.sources import CONSENT, EVENTS, raw_whole
+from mkt_assets.ingest.sources import CONSENT, CONTACTS, EVENTS, raw_whole
 from mkt_assets.lake import Lake, replacing, sql_text
-from mkt_assets.privacy import erasure_list, quiet
+from mkt_assets.privacy import erasure_list, quiet, vault
 from mkt_assets.privacy.erasure import remove_derived
 from mkt_assets.privacy.erasure_list import Name
 from mkt_assets.privacy.ledger import LEDGER
@@ -92,10 +92,11 @@ def rotate(lake: Lake, ring: KeyRing, *, land: Land, unlink: bool = False) -> Ro
 
 
 def _ledgers(lake: Lake) -> list[Path]:
-    """The ledger files of tables with pseudonyms: the consent log, then the days of events."""
+    """The ledger files of tables with pseudonyms: the log, the vault, the days of events."""
     folder = lake.guarded / LEDGER
     return [
         *sorted(folder.glob(f"whole/{CONSENT}.parquet")),
+        *sorted(folder.glob(f"whole/{CONTACTS}.parquet")),
         *sorted(folder.glob(f"event_date=*/{EVENTS}.parquet")),
     ]
 
@@ -116,7 +117,7 @@ def _rotate_partition(work: _Work, ledger: Path) -> None:
     place = f"{table}/{day}" if day else table
     stored = work.lake.partition(table, day) if day else work.lake.whole(table)
     _map_people(work, [work.ring.key(key_id) for key_id in _old_keys(ledger, active)], day)
-    missing = _unknown_people(work, stored, table)
+    missing = 0 if table == CONTACTS else _unknown_people(work, stored, table)
     if missing and not work.unlink:
         work.rotated.left[place] = missing
         return
@@ -126,7 +127,10 @@ def _rotate_partition(work: _Work, ledger: Path) -> None:
         )
         for line in lines
     }
-    _rekey(work, stored, table, lineage)
+    if table == CONTACTS:
+        _rekey_vault(work)
+    else:
+        _rekey(work, stored, table, lineage)
     if day:
         _restamp(work, work.lake.partition(COOKIELESS, day), lineage)
     for line in lines:
@@ -258,6 +262,12 @@ def _rekey(work: _Work, stored: Path, table: str, lineage: dict[str, str]) -> No
         quietly(
             work.con, f"copy ({query}) to '{sql_text(writing)}' (format parquet, compression zstd)"
         )
+
+
+def _rekey_vault(work: _Work) -> None:
+    """Who is not in the raw log any more stays under the old key until the vault is next filled."""
+    pairs = quietly(work.con, 'select "old", "new" from key_map')
+    vault.rekey(work.lake, dict(pairs), work.ring.active.id)
 
 
 def _restamp(work: _Work, path: Path, lineage: dict[str, str]) -> None:

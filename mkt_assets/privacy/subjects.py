@@ -1,19 +1,22 @@
 """Whom a request is about: the identifiers of a subject file; what stays out: where they are.
 
 An identifier is whatever the data know a person by: GA4's ``user_pseudo_id``, a login
-(``user_id``, the consent log's ``subject_id``), or a pseudonym copied from a published table. No
-identifier is ever part of a message, a log or a repr.
+(``user_id``, the consent log's ``subject_id``), an e-mail address or a phone number with country
+code as the contacts have it, or a pseudonym copied from a published table. No identifier is ever
+part of a message, a log or a repr.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from mkt_assets.errors import InputError
+from mkt_assets.privacy.match_keys import DESTINATIONS, EMAIL, PHONE, NoKeyError, match_key
 from mkt_assets.privacy.pseudonyms import Key, KeyRing, canonical, pseudonym
 
 #: a first line that names its column, as spreadsheets and consent platforms export it
@@ -37,6 +40,16 @@ class Subjects:
     def pseudonyms(self, ring: KeyRing) -> dict[str, list[str]]:
         """Key id -> the pseudonyms of all identifiers under that key, for every live key."""
         return {key.id: [pseudonym(i, key) for i in self.identifiers] for key in ring.keys}
+
+    def match_keys(self) -> set[str]:
+        """The match keys of those identifiers that are e-mail addresses or numbers with a +."""
+        keys = set()
+        for kind, sign in ((EMAIL, "@"), (PHONE, "+")):
+            for contact in (i for i in self.identifiers if sign in i):
+                for rules in DESTINATIONS.values():
+                    with suppress(NoKeyError):
+                        keys.add(match_key(kind, contact, rules).value)
+        return keys
 
     def request_id(self, key: Key) -> str:
         """The same subjects have the same id; keyed, since a plain hash could be guessed."""

@@ -120,6 +120,12 @@ def write(lake: Lake, table: str, destination: str, rows: pa.Table) -> None:
         pq.write_table(ordered, writing, compression="zstd")
 
 
+def everything(lake: Lake) -> Iterator[pa.Table]:
+    """Every match key and every entry of a remove list."""
+    for table, destination in _stored(lake):
+        yield read(lake, table, destination)
+
+
 def counts(lake: Lake) -> dict[str, int]:
     """Rows by table, destination, and kind or reason."""
     told: dict[str, int] = {}

@@ -29,7 +29,8 @@ def read(
 ) -> tuple[ConsentLanded, list[tuple[object, ...]]]:
     out = path.parent / "out" / "consent_log.parquet"
     told = read_consent_log(con, path, out)
-    return told, con.execute(f"from read_parquet('{out}')").fetchall()
+    # the last column says which file a row came from
+    return told, con.execute(f"select * exclude (source_file) from '{out}'").fetchall()
 
 
 def written(path: Path, *rows: str, header: str = HEADER) -> Path:

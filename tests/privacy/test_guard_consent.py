@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mkt_assets.errors import MktError
+from mkt_assets.ingest.file_source import FileSource
+from mkt_assets.lake import Lake
+from mkt_assets.privacy import quiet
 from mkt_assets.privacy.guard_consent import guard_consent
+from mkt_assets.privacy.guarding import Guard
+from mkt_assets.privacy.ledger import unbalanced
 from mkt_assets.privacy.policy import SIGNALS
 from mkt_assets.privacy.pseudonyms import Key, pseudonym
+from mkt_assets.settings import load_settings
 
 Workplace = Any  # the fixture's type lives in conftest
 KEY = Key("k1", bytes(range(32)))
@@ -122,3 +130,31 @@ def test_a_time_without_zone_is_refused(workplace: Workplace) -> None:
             key=KEY,
             processed_at=datetime(2025, 1, 1),  # noqa: DTZ001 - the point
         )
+
+
+def test_a_log_of_several_files_has_a_line_for_each(tmp_path: Path) -> None:
+    for name, rows in {"a": ["1,2025-03-01"] * 2, "b": ["1,2025-03-01", "2,2025-03-02"]}.items():
+        lines = [f"{row}T00:00:00Z,granted,granted,denied,denied" for row in rows]
+        header = "subject_id,changed_at,ad_storage,analytics_storage,ad_user_data,"
+        text = "\n".join([f"{header}ad_personalization", *lines])
+        (tmp_path / f"log-{name}.csv").write_text(text + "\n", encoding="utf-8")
+    known = load_settings(
+        data_dir=tmp_path / "data",
+        source="files",
+        ga4_uri=str(tmp_path / "none.parquet"),
+        consent_uri=str(tmp_path / "log-*.csv"),
+        pii_keys='{"k1": "' + "00" * 32 + '"}',
+    )
+    lake = Lake(known.data_dir)
+    lake.prepare()
+    FileSource(lake, known).land_consent(date(2025, 3, 10))
+    with quiet.connect(lake.landing) as con:
+        fates = Guard(lake, known, "run", key=KEY).consent(con)
+    assert (fates.rows_in, fates.kept, fates.duplicates) == (4, 2, 2)
+    assert unbalanced(lake) == []
+    lines = pq.read_table(lake.guarded / "lineage_ledger" / "whole" / "consent_log.parquet")
+    told = {
+        line["source_uri"].rsplit("/", 1)[-1]: (line["rows_kept"], line["rows_duplicate"])
+        for line in lines.to_pylist()
+    }
+    assert told == {"log-a.csv": (1, 1), "log-b.csv": (1, 1)}
