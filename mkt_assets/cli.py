@@ -115,6 +115,7 @@ def analyze(
             out,
             currency=currency or settings().currency,
             date_order=date_order or settings().date_order,
+            policy=settings().policy,
         )
         typer.echo(json.dumps(result.as_dict(), indent=1) if as_json else result.as_text())
 
@@ -199,6 +200,44 @@ def _verified(left: dict[str, int], as_json: bool) -> None:
         typer.echo("Nothing is left of them in any file of the data directory.")
     if left:
         raise typer.Exit(1)
+
+
+@app.command()
+def policy(as_json: Json = False) -> None:
+    """Say which consent is needed for what: the written policy in force."""
+    with _refusals(as_json):
+        from mkt_assets.settings import settings
+
+        stated = settings().policy
+        told = {**asdict(stated), "stamp": stated.stamp, "statement": stated.statement()}
+        typer.echo(json.dumps(told, indent=1) if as_json else stated.statement())
+
+
+@app.command()
+def lineage(
+    asked: Annotated[str, typer.Argument(metavar="ID|PAYLOAD.json", help="An id or a payload.")],
+    as_json: Json = False,
+) -> None:
+    """Show the way back: from a lineage id, or a payload file, to the files of the source rows."""
+    with _refusals(as_json):
+        from mkt_assets.lake import Lake
+        from mkt_assets.privacy import tracing
+        from mkt_assets.privacy import tracing_text as words
+        from mkt_assets.settings import settings
+
+        lake = Lake(settings().data_dir)
+        lines = tracing.all_lines(lake)
+        if asked.endswith(".json") or Path(asked).is_file():
+            trace = tracing.trace_payload(lines, Path(asked))
+            told: Any = words.payload_as_dict(trace)
+            text, success = words.payload_as_text(trace), not trace.unresolved
+        else:
+            ways = [tracing.way_back(lake, line) for line in tracing.resolve(lines, asked)]
+            told = {"success": True, "lineage": [words.way_as_dict(way) for way in ways]}
+            text, success = "\n\n".join(map(words.way_as_text, ways)), True
+        typer.echo(json.dumps(told, indent=1) if as_json else text)
+        if not success:
+            raise typer.Exit(1)
 
 
 def _run(first: date, last: date, as_json: bool) -> None:

@@ -134,14 +134,16 @@ def _vault(known: Settings, lake: Lake) -> Iterator[Finding]:
     )
 
 
-def _keys(known: Settings, _lake: Lake) -> Iterator[Finding]:
-    from mkt_assets.privacy.keys import key_ring
+def _keys(known: Settings, lake: Lake) -> Iterator[Finding]:
+    from mkt_assets.privacy.keys import key_ring, refuse_missing
 
     if not known.has_ga4:
         yield Finding("ok", "keys", "no events, so no pseudonyms")
         return
     try:
         ring = key_ring(known, create=False)
+        if ring is not None:
+            refuse_missing(ring, lake)
     except MktError as error:
         yield Finding("fail", "keys", str(error), "set MKT_PII_KEYS")
         return

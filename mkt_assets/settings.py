@@ -11,21 +11,25 @@ import os
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mkt_assets.errors import MktError
+from mkt_assets.privacy.policy import POLICY_V1, SIGNALS, Policy, UnsetMeans
 from mkt_assets.privacy.pseudonyms import KeyRing
 from mkt_assets.project import dbt_project_dir
 
 _ENV_FILE = ".env"
 _PREFIX = "MKT_"
 #: set by this platform for its child process dbt, never by a user
-_TOLD_TO_DBT = {"MKT_LAKE_DIR", "MKT_WAREHOUSE_PATH"}
+_TOLD_TO_DBT = {"MKT_LAKE_DIR", "MKT_WAREHOUSE_PATH", "MKT_DBT_ACTIVATION_NEEDS"}
+
+#: a comma list in the environment; without NoDecode it would have to be JSON
+_Signals = Annotated[tuple[str, ...], NoDecode]
 
 
 def _default_data_dir() -> Path:
@@ -69,6 +73,18 @@ class Settings(BaseSettings):
     )
     pii_keys: SecretStr | None = Field(
         None, description="JSON object of key id to hex secret of 32 bytes or more, first active"
+    )
+    policy_version: str = Field(
+        POLICY_V1.version, description="name of the consent policy; other rules, another name"
+    )
+    analysis_needs: _Signals = Field(
+        POLICY_V1.analysis_needs, description=f"signals for analysis, of {', '.join(SIGNALS)}"
+    )
+    activation_needs: _Signals = Field(
+        POLICY_V1.activation_needs, description="signals for advertising, granted at time of use"
+    )
+    unset_means: UnsetMeans = Field(
+        POLICY_V1.unset_means, description="what an unset signal is for analysis, never for ads"
     )
     quarantine_limit: float = Field(
         0.05, ge=0, le=1, description="share of quarantined rows of a day that blocks publishing"
@@ -137,6 +153,30 @@ class Settings(BaseSettings):
                 raise ValueError(str(error)) from None
         return value
 
+    @field_validator("analysis_needs", "activation_needs", mode="before")
+    @classmethod
+    def _comma_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(word.strip().lower() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("analysis_needs", "activation_needs")
+    @classmethod
+    def _known_signals(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(value) - set(SIGNALS))
+        if unknown or not value:
+            problem = f"unknown signal {', '.join(unknown)}" if unknown else "no signal"
+            raise ValueError(f"{problem}: give a comma list out of {', '.join(SIGNALS)}")
+        return tuple(signal for signal in SIGNALS if signal in value)
+
+    @model_validator(mode="after")
+    def _one_policy_a_version(self) -> Settings:
+        try:
+            _ = self.policy
+        except MktError as error:
+            raise ValueError(f"MKT_POLICY_VERSION: {error}") from None
+        return self
+
     @model_validator(mode="after")
     def _files_need_a_place(self) -> Settings:
         if self.source == "files" and not (self.ga4_uri or self.ads_uri):
@@ -156,6 +196,13 @@ class Settings(BaseSettings):
                 "for a visitor whose consent log grants ad_user_data and ad_personalization"
             )
         return self
+
+    @property
+    def policy(self) -> Policy:
+        """The written consent policy in force."""
+        return Policy(
+            self.policy_version, self.analysis_needs, self.activation_needs, self.unset_means
+        )
 
     @property
     def tz(self) -> ZoneInfo:

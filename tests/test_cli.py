@@ -15,6 +15,9 @@ from typer.testing import CliRunner, Result
 
 from mkt_assets.cli import app
 from mkt_assets.lake import Lake
+from mkt_assets.privacy.lineage import FATES, ledger_rows
+from mkt_assets.privacy.lineage_history import replace_lines
+from mkt_assets.settings import settings
 
 MKT = Path(sys.executable).with_name("mkt")
 
@@ -56,6 +59,8 @@ def _today() -> date:
         "doctor --nonsense",
         "analyze file.csv",
         "analyze --out out",
+        "lineage",
+        "policy now",
         "analyze file.csv --out out --date-order mddy",
         "no-such-command",
         "",
@@ -235,6 +240,53 @@ def test_the_doctor_shows_what_a_killed_run_left(mkt: Callable[..., Result], dat
     findings = {f["what"]: f for f in json.loads(mkt("doctor", "--json").stdout)}
     assert findings["lock"]["status"] == "warn"
     assert "1 leftovers" in findings["lock"]["seen"]
+
+
+def test_the_policy_is_said_in_words_and_as_json(
+    mkt: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mkt("policy").stdout.startswith("Policy 1. An event is kept")
+    monkeypatch.setenv("MKT_POLICY_VERSION", "2")
+    monkeypatch.setenv("MKT_ANALYSIS_NEEDS", "analytics_storage,ad_storage")
+    settings.cache_clear()
+    told = json.loads(mkt("policy", "--json").stdout)
+    assert told["analysis_needs"] == ["analytics_storage", "ad_storage"]
+    assert told["stamp"].startswith("2-")
+    assert told["statement"].startswith(f"Policy {told['stamp']}.")
+
+
+def test_lineage_leads_back_or_says_that_it_does_not(
+    mkt: Callable[..., Result], data: Path
+) -> None:
+    result = mkt("lineage", "ln_ab")
+    assert (result.exit_code, "no ledger" in result.stderr) == (1, True)
+    made = "ln_" + "ab" * 16
+    now = datetime(2025, 2, 2, tzinfo=UTC)
+    line = {
+        "lineage_id": made, "table_name": "events", "partition": date(2025, 2, 1),
+        "source_uri": "file:///gone.json", "source_bytes": 1, "source_sha256": "ab", "rows_in": 1,
+        **dict.fromkeys(FATES, 0), "rows_kept": 1, "reasons": "{}", "policy_version": "1",
+        "consent_basis": "privacy_info", "key_id": "k1", "code_version": "0", "run_id": "r",
+        "processed_at": now,
+    }  # fmt: skip
+    replace_lines(Lake(data), "events", date(2025, 2, 1), ledger_rows([line]), now=now)
+    result = mkt("lineage", "ln_ab")
+    assert result.exit_code == 0
+    assert "/gone.json: gone" in result.stdout
+    (told,) = json.loads(mkt("lineage", made, "--json").stdout)["lineage"]
+    assert told["landed"]["state"] == "purged"
+
+    payload = Path("payload.json")
+    payload.write_text(json.dumps({"lineage_ids": [made]}))
+    assert mkt("lineage", payload).exit_code == 0
+    payload.write_text(json.dumps({"lineage_ids": [made, "ln_lost"]}))
+    result = mkt("lineage", payload, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["unresolved"] == ["ln_lost"]
+    for wrong in ("ln_cd", "no-such.json", "nonsense"):
+        result = mkt("lineage", wrong)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("mkt: ")
 
 
 # --- the installed program ---

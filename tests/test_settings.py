@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mkt_assets.errors import MktError
+from mkt_assets.privacy.policy import POLICY_V1, SIGNALS, Policy
 from mkt_assets.settings import load_settings
 
 SECRET = "ab" * 32
@@ -107,3 +108,54 @@ def test_ads_alone_say_what_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_secret_is_not_in_the_printed_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MKT_PII_KEYS", json.dumps({"k1": SECRET}))
     assert SECRET not in repr(load_settings())
+
+
+def test_the_policy_is_version_1_unless_settings_say_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings().policy == POLICY_V1
+    monkeypatch.setenv("MKT_POLICY_VERSION", "2")
+    monkeypatch.setenv("MKT_ANALYSIS_NEEDS", " AD_STORAGE, analytics_storage,")
+    monkeypatch.setenv("MKT_ACTIVATION_NEEDS", "ad_user_data")
+    monkeypatch.setenv("MKT_UNSET_MEANS", "granted")
+    found = load_settings().policy
+    assert found == Policy("2", ("analytics_storage", "ad_storage"), ("ad_user_data",), "granted")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MKT_ANALYSIS_NEEDS", "ad_storage"),
+        ("MKT_ACTIVATION_NEEDS", "ad_user_data"),
+        ("MKT_UNSET_MEANS", "granted"),
+    ],
+)
+def test_other_rules_need_another_version(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(MktError, match="MKT_POLICY_VERSION=2"):
+        load_settings()
+    monkeypatch.setenv("MKT_POLICY_VERSION", "2")
+    assert load_settings().policy.stamp != POLICY_V1.stamp
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("MKT_ANALYSIS_NEEDS", "analytics_storage,marketing", "unknown signal marketing"),
+        ("MKT_ACTIVATION_NEEDS", " , ", "no signal"),
+        ("MKT_UNSET_MEANS", "perhaps", "not_granted"),
+        ("MKT_POLICY_VERSION", "", "1 to 32"),
+        ("MKT_POLICY_VERSION", "a b", "1 to 32"),
+    ],
+)
+def test_a_malformed_policy_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(MktError, match=name) as refused:
+        load_settings()
+    assert words in str(refused.value)
+    if name.endswith("NEEDS"):
+        assert ", ".join(SIGNALS) in str(refused.value)

@@ -1,4 +1,4 @@
-"""What sqlfluff needs to know of dbt: `var()` with the real values, so that it lints the real SQL.
+"""What sqlfluff needs to know of dbt, so that it lints the real SQL: `var()` and `env_var()`.
 
 Named by `library_path` in .sqlfluff; dbt itself never looks in here.
 """
@@ -17,3 +17,8 @@ _VARS: dict[str, Any] = yaml.safe_load(_PROJECT.read_text(encoding="utf-8"))["va
 def var(name: str, default: Any = None) -> Any:
     """The dbt variable called ``name``, as in a model."""
     return _VARS.get(name, default)
+
+
+def env_var(name: str, default: str = "") -> str:  # noqa: ARG001  the same on every machine
+    """The default of the environment variable called ``name``."""
+    return default

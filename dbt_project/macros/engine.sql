@@ -33,4 +33,10 @@
     list_sum(list_transform({{ items }}, lambda item: item.{{ field }}))
 {%- endmacro %}
 
+{# A JSON object of text to number as one row an entry, a struct of key and value; none where it
+   is null or empty. #}
+{% macro each_count(column) -%}
+    unnest(map_entries(cast(cast({{ column }} as json) as map(varchar, bigint))))
+{%- endmacro %}
+
 {% macro matches(column, pattern) -%} regexp_matches({{ column }}, '{{ pattern }}') {%- endmacro %}

@@ -12,7 +12,6 @@ from mkt_assets.marts.queries import CHANNELS, LINEAGE_IDS
 from mkt_assets.metadata import COLUMNS, described
 from mkt_assets.model_assets import model_asset, store
 from mkt_assets.partitions import SINGLE_RUN, days_of_run
-from mkt_assets.privacy.policy import POLICY_V1
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
@@ -57,7 +56,7 @@ def dsp_payload(
         segment_sizes(models.read_model(_SEGMENTS[0])) if known.has_ga4 else None,
         warehouse.query(LINEAGE_IDS)["lineage_id"],
         currency=known.currency,
-        policy_version=POLICY_V1.version,
+        policy_version=known.policy.stamp,
         absent=known.absent,
     )
     path = models.payload(days[-1])

@@ -81,6 +81,12 @@ def describe(path: Path) -> SourceObject:
     return SourceObject(path.absolute().as_uri(), size, digest)
 
 
+def path_of(uri: str) -> Path | None:
+    """The file that ``describe`` gave this address; None for what is no file of this machine."""
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme == "file" and not parts.netloc else None
+
+
 def _local(template: str) -> str:
     scheme = _SCHEME.match(template)
     if scheme is None:

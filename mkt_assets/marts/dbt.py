@@ -48,10 +48,14 @@ def run_path(settings: Settings) -> Path:
 
 
 def export_environment(settings: Settings) -> None:
-    """Tell dbt, a child process, where the lake and the warehouse are; never a key."""
+    """Tell dbt, a child process, where its data are and what ads need; never a key.
+
+    By environment, since a ``--vars`` that changes would make dbt parse everything again.
+    """
     lake = Lake(settings.data_dir)
     os.environ["MKT_LAKE_DIR"] = str(lake.guarded)
     os.environ["MKT_WAREHOUSE_PATH"] = str(lake.warehouse)
+    os.environ["MKT_DBT_ACTIVATION_NEEDS"] = ",".join(settings.activation_needs)
 
 
 @contextmanager

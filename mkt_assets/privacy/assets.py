@@ -1,8 +1,9 @@
 """The guard as Dagster assets: what may be known of raw rows, and what became of all of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -17,21 +18,24 @@ from mkt_assets.metadata import (
     described,
     parquet_rows,
     parquet_schema,
+    picture,
     preview,
     table_schema,
 )
 from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of, days_of_run
-from mkt_assets.privacy import erasure, erasure_list, quiet, retention, rotation, vault
+from mkt_assets.privacy import charts, erasure, erasure_list, quiet, retention, rotation, vault
 from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guarding import COOKIELESS, Guard
-from mkt_assets.privacy.keys import key_ring
-from mkt_assets.privacy.ledger import LEDGER, waterfall
+from mkt_assets.privacy.keys import key_ring, refuse_missing
+from mkt_assets.privacy.ledger import LEDGER, by_day, waterfall
 from mkt_assets.privacy.subjects import read_subjects
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 
 GROUP = "privacy"
+#: a table of more days than a month is nothing to read in the UI
+_SHOWN_DAYS = 31
 _CONSENT = [["privacy", CONSENT]] if settings().has_consent_log else []
 _CHANGED_BY = [["privacy", "erasures"], ["privacy", "key_rotation"]] if settings().has_ga4 else []
 #: what people see of an audit record
@@ -55,6 +59,8 @@ def _spec(table: str, description: str, deps: list[list[str]]) -> dg.AssetSpec:
 def _guard(context: dg.AssetExecutionContext, lake: LakeResource) -> Guard:
     known = settings()
     ring = key_ring(known) if known.has_ga4 else None
+    if ring is not None:
+        refuse_missing(ring, lake.lake)
     return Guard(
         lake.lake,
         known,
@@ -64,22 +70,17 @@ def _guard(context: dg.AssetExecutionContext, lake: LakeResource) -> Guard:
     )
 
 
-def _told(table: str, fates: Mapping[date, Fates]) -> dg.MaterializeResult:
-    table_of_days = pd.DataFrame(
-        [
-            {
-                "day": day,
-                "rows in": f.rows_in,
-                "kept": f.kept,
-                "no consent": f.rows_dropped,
-                "cookieless": f.cookieless,
-                "duplicate": f.duplicates,
-                "quarantined": f.rows_quarantined,
-                "erased": f.erased,
-            }
-            for day, f in sorted(fates.items(), reverse=True)
-        ]
-    )
+def _waterfall(lake: LakeResource, table: str, days: Sequence[date]) -> dict[str, Any]:
+    """What became of the rows, ingest's share included: a picture, and a table by day."""
+    told = by_day(lake.lake, table, days)
+    newest = told.sort_values("day", ascending=False).rename(columns=lambda c: c.replace("_", " "))
+    return {
+        "consent_waterfall": picture(charts.waterfall_chart(told, table)),
+        "by_day": preview(newest, rows=_SHOWN_DAYS),
+    }
+
+
+def _told(lake: LakeResource, table: str, fates: Mapping[date, Fates]) -> dg.MaterializeResult:
     redactions = pd.Series(dtype="int64")
     for f in fates.values():
         redactions = redactions.add(pd.Series(f.redactions, dtype="int64"), fill_value=0)
@@ -87,7 +88,7 @@ def _told(table: str, fates: Mapping[date, Fates]) -> dg.MaterializeResult:
         asset_key=[GROUP, table],
         metadata=described(
             sum(f.kept for f in fates.values()),
-            waterfall=preview(table_of_days, rows=7),
+            **_waterfall(lake, table, list(fates)),
             redacted_values={k: int(v) for k, v in redactions.items()} or None,
         ),
     )
@@ -116,7 +117,7 @@ def guarded_events(
     """Let nothing through that was not consented to, one day at a time."""
     days = days_of(context)
     fates = _guard(context, lake).events_of(days)
-    yield _told(EVENTS, fates)
+    yield _told(lake, EVENTS, fates)
     counted = [lake.lake.partition(COOKIELESS, day) for day in days]
     yield dg.MaterializeResult(
         asset_key=[GROUP, COOKIELESS],
@@ -142,7 +143,7 @@ def guarded_events(
 def guarded_ads(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Stamp lineage and redact what personal data names may hold."""
     guard = _guard(context, lake)
-    return _told(ADS, {day: guard.ads(day) for day in days_of(context)})
+    return _told(lake, ADS, {day: guard.ads(day) for day in days_of(context)})
 
 
 @dg.multi_asset(
@@ -292,7 +293,7 @@ def key_rotation(
             return False
         return True
 
-    done = rotation.rotate(lake.lake, ring, land=land, unlink=config.unlink)
+    done = rotation.rotate(lake.lake, ring, land=land, now=datetime.now(UTC), unlink=config.unlink)
     if done.left:
         raise MktError(
             f"{len(done.done)} partitions are under the key {ring.active.id!r} now; in "
@@ -358,10 +359,11 @@ _GUARDED = [
 )
 def lineage_ledger(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Close the ledger: the guards wrote its lines, this adds them up for people."""
-    told = waterfall(lake.lake, days_of_run(context.run))
-    return dg.MaterializeResult(
-        metadata=described(int(told["lines"].sum()), consent_waterfall=preview(told))
-    )
+    days = days_of_run(context.run) or [last_complete_day(settings())]
+    told = waterfall(lake.lake, days)
+    shown = _waterfall(lake, EVENTS if settings().has_ga4 else ADS, days)
+    counted = described(int(told["lines"].sum()), by_table=preview(told), **shown)
+    return dg.MaterializeResult(metadata=counted)
 
 
 ASSETS = [

@@ -5,8 +5,15 @@ import dagster as dg
 from mkt_assets.ingest.sources import CONSENT
 from mkt_assets.privacy import quiet, vault
 from mkt_assets.privacy.guard_contacts import not_granted
-from mkt_assets.privacy.ledger import LEDGER, set_aside, unbalanced, waterfall
-from mkt_assets.privacy.policy import POLICY_V1
+from mkt_assets.privacy.ledger import (
+    LEDGER,
+    partitions_by_key,
+    partitions_by_policy,
+    set_aside,
+    unbalanced,
+    waterfall,
+)
+from mkt_assets.privacy.reconciliation import unreconciled
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 
@@ -14,16 +21,56 @@ from mkt_assets.settings import settings
 @dg.asset_check(
     asset=["privacy", LEDGER],
     blocking=True,
-    description="Rows in = kept + without consent + cookieless + duplicate + quarantined.",
+    description="Rows in = kept + without consent + cookieless + duplicate + quarantined + erased, "
+    "and what the ledger says was kept or counted is what the lake's files hold.",
 )
 def every_row_is_accounted_for(lake: LakeResource) -> dg.AssetCheckResult:
-    """Nothing is lost silently, in the whole ledger."""
-    broken = unbalanced(lake.lake)
+    """Nothing is lost silently, in the whole ledger and in every stored partition."""
+    broken = [*unbalanced(lake.lake), *unreconciled(lake.lake)]
     rows = int(waterfall(lake.lake, [])["rows_in"].sum())
     return dg.AssetCheckResult(
         passed=not broken,
         description="; ".join(broken[:5]) or f"{rows:,} rows are accounted for",
         metadata={"rows_in": rows, "unbalanced": broken[:50]},
+    )
+
+
+@dg.asset_check(
+    asset=["privacy", LEDGER],
+    blocking=True,
+    description="All pseudonyms that are published together were made under one key.",
+)
+def one_key_for_everything(lake: LakeResource) -> dg.AssetCheckResult:
+    """Under two keys one person is two visitors, and the consent log finds only one of them."""
+    under = partitions_by_key(lake.lake)
+    told = ", ".join(
+        f"{n} of {sum(under.values())} partitions under key {key!r}" for key, n in under.items()
+    )
+    mixed = f"rotation under way, {told}; run `mkt rotate-keys` to go on"
+    return dg.AssetCheckResult(
+        passed=len(under) <= 1,
+        description=mixed if len(under) > 1 else told or "nothing is keyed",
+        metadata={"partitions_by_key": under},
+    )
+
+
+@dg.asset_check(
+    asset=["privacy", LEDGER],
+    description="Everything that is published together was guarded under the policy in force.",
+)
+def one_policy_for_everything(lake: LakeResource) -> dg.AssetCheckResult:
+    """A stricter policy reaches older days only when they are guarded again: a warning."""
+    under, stamp = partitions_by_policy(lake.lake), settings().policy.stamp
+    others = {other: n for other, n in under.items() if other != stamp}
+    told = ", ".join(f"{n} under policy {other}" for other, n in others.items())
+    return dg.AssetCheckResult(
+        passed=not others,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"in force is policy {stamp}, but of {sum(under.values())} partitions {told}: "
+        "run those days again (mkt run --from A --to B)"
+        if others
+        else f"all under policy {stamp}",
+        metadata={"partitions_by_policy": under},
     )
 
 
@@ -51,7 +98,9 @@ def every_consent_entry_has_its_place(lake: LakeResource) -> dg.AssetCheckResult
 def nobody_is_in_the_vault_without_both_grants(lake: LakeResource) -> dg.AssetCheckResult:
     """Asked of the stored keys and the stored log, whatever the asset believed."""
     with quiet.connect(lake.lake.landing) as con:
-        found = not_granted(con, lake=lake.lake, consent=lake.lake.whole(CONSENT), policy=POLICY_V1)
+        found = not_granted(
+            con, lake=lake.lake, consent=lake.lake.whole(CONSENT), policy=settings().policy
+        )
     told = ", ".join(f"{n} for {destination}" for destination, n in found.items())
     return dg.AssetCheckResult(
         passed=not found,
@@ -80,6 +129,8 @@ def the_vault_is_closed(lake: LakeResource) -> dg.AssetCheckResult:
 
 CHECKS = [
     every_row_is_accounted_for,
+    one_key_for_everything,
+    one_policy_for_everything,
     *(
         [every_consent_entry_has_its_place]
         if settings().has_ga4 and settings().has_consent_log

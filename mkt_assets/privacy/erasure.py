@@ -8,6 +8,7 @@ anew by the assets downstream. What stays out: proving that nothing is left (``e
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -24,8 +25,9 @@ from mkt_assets.privacy import erasure_list, quiet, vault
 from mkt_assets.privacy.erased_rows import find_erased
 from mkt_assets.privacy.erasure_list import Listed, Name, listed
 from mkt_assets.privacy.event_columns import OWN_ID_LENGTH
-from mkt_assets.privacy.ledger import LEDGER
+from mkt_assets.privacy.ledger import lines_path, stored_rows
 from mkt_assets.privacy.lineage import LEDGER_SCHEMA
+from mkt_assets.privacy.lineage_history import replace_lines
 from mkt_assets.privacy.persons import by_contact, linked, stored_events
 from mkt_assets.privacy.pseudonyms import KeyRing
 from mkt_assets.privacy.quiet import quietly
@@ -115,7 +117,7 @@ def sweep(
             return _remove_raw(con, lake, names, _landed(lake, days))
         planned = _plan(con, lake, open_requests)
         for place in planned:
-            _remove_stored(con, lake, place)
+            _remove_stored(con, lake, place, now)
         found = _remove_raw(con, lake, names, _landed(lake, None))
         found |= _remove_unread(con, lake, subjects)
         found |= _remove_match_keys(lake)
@@ -203,7 +205,7 @@ def _is_named(lake: Lake, table: str) -> str:
     )
 
 
-def _remove_stored(con: duckdb.DuckDBPyConnection, lake: Lake, place: str) -> None:
+def _remove_stored(con: duckdb.DuckDBPyConnection, lake: Lake, place: str, now: datetime) -> None:
     """Take the rows out of one partition, then let its ledger lines say what is left."""
     path = lake.guarded / place
     if not path.is_file():
@@ -212,32 +214,31 @@ def _remove_stored(con: duckdb.DuckDBPyConnection, lake: Lake, place: str) -> No
     kept = f"select * from {parquet(path)} as told where not {is_named}"
     with replacing(path) as writing:
         quietly(con, f"copy ({kept}) to '{sql_text(writing)}' (format parquet, compression zstd)")
-    _correct_ledger(con, lake, path)
+    _correct_ledger(con, lake, path, now)
 
 
-def _correct_ledger(con: duckdb.DuckDBPyConnection, lake: Lake, path: Path) -> None:
+def _correct_ledger(con: duckdb.DuckDBPyConnection, lake: Lake, path: Path, now: datetime) -> None:
     """Rows that a line says are kept and that are there no more were erased."""
-    table, whole = path.stem, path.parent.name == path.stem
-    folder = "whole" if whole else path.parent.name
-    ledger = lake.guarded / LEDGER / folder / f"{table}.parquet"
-    lines = pq.read_table(ledger).to_pylist()
-    if whole:
+    table, is_whole = path.stem, path.parent.name == path.stem
+    day = None if is_whole else date.fromisoformat(path.parent.name.removeprefix("event_date="))
+    lines = pq.read_table(lines_path(lake, table, day)).to_pylist()
+    if is_whole:
         # a log's rows carry no lineage: its lines give up rows in their order
         left = {None: pq.read_metadata(path).num_rows}
     else:
         counted = quietly(con, f"select lineage_id, count(*) from {parquet(path)} group by 1")
         left = dict(counted)
     for line in lines:
-        there = left.get(None if whole else line["lineage_id"], 0)
-        now = min(line["rows_kept"], there)
-        if whole:
-            left[None] = there - now
-        line["rows_erased"] += line["rows_kept"] - now
-        line["rows_kept"] = now
-    with replacing(ledger) as writing:
-        pq.write_table(
-            pa.Table.from_pylist(lines, schema=LEDGER_SCHEMA), writing, compression="zstd"
-        )
+        owner = None if is_whole else line["lineage_id"]
+        told, there = stored_rows(line), left.get(owner, 0)
+        gone = max(told - there, 0)
+        left[owner] = max(there - told, 0)
+        line["rows_kept"] -= gone
+        line["rows_erased"] += gone
+        if line["rows_erased"]:
+            reasons = json.loads(line["reasons"]) | {"erased": line["rows_erased"]}
+            line["reasons"] = json.dumps(dict(sorted(reasons.items())))
+    replace_lines(lake, table, day, pa.Table.from_pylist(lines, schema=LEDGER_SCHEMA), now=now)
 
 
 def _landed(lake: Lake, days: Sequence[date] | None) -> list[tuple[str, Path]]:

@@ -39,14 +39,14 @@ from mkt_assets.privacy.guard_ads import guard_ads
 from mkt_assets.privacy.guard_consent import guard_consent
 from mkt_assets.privacy.guard_contacts import guard_contacts
 from mkt_assets.privacy.guard_events import guard_events
-from mkt_assets.privacy.ledger import LEDGER
+from mkt_assets.privacy.ledger import FOLDED, lines_path
 from mkt_assets.privacy.lineage import NO_KEY, ledger_rows, lineage_id
-from mkt_assets.privacy.policy import POLICY_V1, UPSTREAM, Policy
+from mkt_assets.privacy.lineage_history import replace_lines
+from mkt_assets.privacy.policy import UPSTREAM, Policy
 from mkt_assets.privacy.pseudonyms import Key
 from mkt_assets.settings import Settings
 
 COOKIELESS = "cookieless_daily"
-
 _WORKERS = 2
 #: above this a day keeps all cores busy by itself, and two would need twice the memory
 _SMALL_DAY_BYTES = 16 * 1024**2
@@ -78,8 +78,12 @@ class Guard:
     settings: Settings
     run_id: str
     key: Key | None = None
-    policy: Policy = POLICY_V1
     erased: Listed | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """The consent policy that the settings state."""
+        return self.settings.policy
 
     def events_of(self, days: Sequence[date]) -> dict[date, Fates]:
         """Guard several days of events; small days two at a time, since each is mostly planning."""
@@ -214,10 +218,7 @@ class Guard:
         return self.key
 
     def _book(self, table: str, landed: Sequence[Landed], day: date | None, key_id: str) -> _Book:
-        path = self.lake.whole(LEDGER).with_name("whole") / f"{table}.parquet"
-        if day is not None:
-            path = self.lake.partition(LEDGER, day, table)
-        return _Book(self, table, landed, day, key_id, path)
+        return _Book(self, table, landed, day, key_id)
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,6 @@ class _Book:
     landed: Sequence[Landed]
     day: date | None
     key_id: str
-    path: Path
 
     def enter(self, write: Callable[[Mapping[str, str], datetime], Fates], basis: str) -> Fates:
         """Guard the partition and replace its lines.
@@ -238,11 +238,12 @@ class _Book:
         """
         lineage_of = {
             item.source.uri: lineage_id(
-                item.source.sha256, self.day, self.guard.policy.version, self.key_id
+                item.source.sha256, self.day, self.guard.policy.stamp, self.key_id
             )
             for item in self.landed
         }
-        before = pq.read_table(self.path).to_pylist() if self.path.is_file() else []
+        path = lines_path(self.guard.lake, self.table, self.day)
+        before = pq.read_table(path).to_pylist() if path.is_file() else []
         now = datetime.now(UTC)
         first = min((line["processed_at"] for line in before), default=now)
         fates = write(lineage_of, first)
@@ -252,8 +253,7 @@ class _Book:
         if before:
             fates = write(lineage_of, now)
             lines = self._lines(lineage_of, fates, basis, now)
-        with replacing(self.path) as writing:
-            pq.write_table(lines, writing, compression="zstd")
+        replace_lines(self.guard.lake, self.table, self.day, lines, now=now)
         return fates
 
     def _lines(
@@ -265,6 +265,7 @@ class _Book:
             guarded = _share(fates, item, alone=len(self.landed) == 1)
             reasons = Counter(guarded.reasons) + Counter(item.quarantined)
             reasons["duplicate"] += item.duplicates
+            reasons[FOLDED] += item.folded
             lines.append(
                 {
                     "lineage_id": lineage_of[item.source.uri],
@@ -281,7 +282,7 @@ class _Book:
                     "rows_quarantined": guarded.rows_quarantined + sum(item.quarantined.values()),
                     "rows_erased": guarded.erased,
                     "reasons": json.dumps({k: n for k, n in sorted(reasons.items()) if n}),
-                    "policy_version": self.guard.policy.version,
+                    "policy_version": self.guard.policy.stamp,
                     "consent_basis": basis,
                     "key_id": self.key_id,
                     "code_version": version("mkt-assets"),

@@ -1,20 +1,27 @@
-"""What the lineage ledger says: the waterfall of rows by table, and whether it adds up."""
+"""What the lineage ledger says: the waterfall of rows, whether it adds up, under which keys.
+
+What stays out: making and replacing its lines (`lineage`, `lineage_history`).
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
+from typing import Any, Final
 
 import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
 from mkt_assets.lake import Lake
-from mkt_assets.privacy.lineage import FATES
+from mkt_assets.privacy.lineage import FATES, NO_KEY
 
 LEDGER = "lineage_ledger"
+#: a reason that is no loss: rows that were kept as part of another row, the items of a purchase
+FOLDED: Final = "folded"
 _FATES = " + ".join(FATES)
 
 _WATERFALL = """
@@ -31,6 +38,42 @@ _WATERFALL = """
 """
 
 
+_BY_DAY = """
+    with told as (
+        select *, cast(cast(reasons as json) as map(varchar, bigint)) as rows_for
+        from read_parquet($pattern, union_by_name = true)
+        where table_name = $table and list_contains($days, "partition")
+    )
+    select
+        "partition" as day, sum(rows_in)::bigint as rows_in,
+        sum(coalesce(rows_for['consent_denied'], 0))::bigint as consent_denied,
+        sum(coalesce(rows_for['consent_unset'], 0))::bigint as consent_unset,
+        sum(rows_cookieless)::bigint as cookieless,
+        sum(rows_duplicate)::bigint as duplicate,
+        sum(rows_quarantined)::bigint as quarantined, sum(rows_erased)::bigint as erased,
+        sum(rows_kept)::bigint as kept
+    from told group by "partition" order by "partition"
+"""
+
+_BY_STAMP = """
+    select {column} as stamp, count(distinct (table_name, "partition"))::bigint as partitions
+    from read_parquet($pattern, union_by_name = true)
+    group by 1 order by 1
+"""
+
+
+def lines_path(lake: Lake, table: str, day: date | None) -> Path:
+    """The ledger lines of one partition of one table; ``day`` is None for a whole table."""
+    if day is not None:
+        return lake.partition(LEDGER, day, table)
+    return lake.guarded / LEDGER / "whole" / f"{table}.parquet"
+
+
+def has_lines(lake: Lake) -> bool:
+    """Whether anything was ever guarded here."""
+    return any((lake.guarded / LEDGER).glob("*/*.parquet"))
+
+
 def _pattern(lake: Lake) -> str:
     return str(lake.guarded / LEDGER / "*" / "*.parquet")
 
@@ -40,6 +83,33 @@ def waterfall(lake: Lake, days: Sequence[date]) -> pd.DataFrame:
     with duckdb.connect() as con:
         values = {"pattern": _pattern(lake), "days": list(days)}
         return con.execute(_WATERFALL, values).df()
+
+
+def by_day(lake: Lake, table: str, days: Sequence[date]) -> pd.DataFrame:
+    """What became of the rows of ``table``: ``day, rows_in``, and a column for each fate."""
+    with duckdb.connect() as con:
+        values = {"pattern": _pattern(lake), "table": table, "days": list(days)}
+        return con.execute(_BY_DAY, values).df()
+
+
+def partitions_by_key(lake: Lake) -> dict[str, int]:
+    """Key id -> partitions whose pseudonyms were made under it; what has none is left out."""
+    counted = _by_stamp(lake, "key_id")
+    counted.pop(NO_KEY, None)
+    return counted
+
+
+def partitions_by_policy(lake: Lake) -> dict[str, int]:
+    """Policy stamp -> partitions that were guarded under it."""
+    return _by_stamp(lake, "policy_version")
+
+
+def _by_stamp(lake: Lake, column: str) -> dict[str, int]:
+    if not has_lines(lake):
+        return {}
+    with duckdb.connect() as con:
+        query = _BY_STAMP.format(column=column)
+        return dict(con.execute(query, {"pattern": _pattern(lake)}).fetchall())
 
 
 def unbalanced(lake: Lake) -> list[str]:
@@ -58,8 +128,13 @@ def unbalanced(lake: Lake) -> list[str]:
 
 def set_aside(lake: Lake, table: str) -> dict[str, int]:
     """Why rows of an unpartitioned table are not in the lake, duplicates and erasures apart."""
-    lines = lake.whole(LEDGER).with_name("whole") / f"{table}.parquet"
     reasons: Counter[str] = Counter()
-    for line in pq.read_table(lines).to_pylist():
+    for line in pq.read_table(lines_path(lake, table, None)).to_pylist():
         reasons.update(json.loads(line["reasons"]))
     return {why: n for why, n in reasons.items() if why not in ("duplicate", "erased")}
+
+
+def stored_rows(line: Mapping[str, Any]) -> int:
+    """The rows of the lake that a ledger line stands for: those kept, each purchase once."""
+    folded = json.loads(line["reasons"] or "{}").get(FOLDED, 0)
+    return int(line["rows_kept"] - folded)

@@ -54,7 +54,7 @@ LEDGER_SCHEMA: Final = pa.schema(
 )
 
 
-def lineage_id(source_sha256: str, partition: date | None, policy_version: str, key_id: str) -> str:
+def lineage_id(source_sha256: str, partition: date | None, policy_stamp: str, key_id: str) -> str:
     """The id of what one source object gave to one partition under one policy and key.
 
     The same content, partition, policy and key give the same id, wherever the file lies.
@@ -62,7 +62,7 @@ def lineage_id(source_sha256: str, partition: date | None, policy_version: str, 
     parts = (
         source_sha256,
         partition.isoformat() if partition else "whole",
-        policy_version,
+        policy_stamp,
         key_id,
     )
     # every part carries its length, so that no two lists of parts read the same

@@ -12,7 +12,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +27,7 @@ from mkt_assets.privacy.erasure import remove_derived
 from mkt_assets.privacy.erasure_list import Name
 from mkt_assets.privacy.ledger import LEDGER
 from mkt_assets.privacy.lineage import LEDGER_SCHEMA, lineage_id
+from mkt_assets.privacy.lineage_history import replace_lines
 from mkt_assets.privacy.pseudonyms import Key, KeyRing, make_pseudonyms
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.raw_files import numbered, parquet
@@ -62,15 +63,19 @@ class _Work:
     land: Land
     unlink: bool
     rotated: Rotated
+    now: datetime
 
 
-def rotate(lake: Lake, ring: KeyRing, *, land: Land, unlink: bool = False) -> Rotated:
+def rotate(
+    lake: Lake, ring: KeyRing, *, land: Land, now: datetime, unlink: bool = False
+) -> Rotated:
     """Bring the whole lake under the active key.
 
     Args:
         lake: the data directory; the caller holds its run lock.
         ring: the active key first, then the keys that stored data have.
         land: asks the source for raw rows that are not landed any more.
+        now: when old ledger lines are said to have been superseded.
         unlink: re-key people without raw identifiers too, by their old pseudonym: they keep their
             history and are cut from whatever they do later. Without it their partition waits.
 
@@ -83,7 +88,7 @@ def rotate(lake: Lake, ring: KeyRing, *, land: Land, unlink: bool = False) -> Ro
         return rotated
     remove_derived(lake)
     with quiet.connect(lake.closed(lake.landing)) as con:
-        work = _Work(con, lake, ring, land, unlink, rotated)
+        work = _Work(con, lake, ring, land, unlink, rotated, now)
         # one of the log's people may be all that is known of one in the events
         _people_of_log(work)
         for path in ledgers:
@@ -136,10 +141,10 @@ def _rotate_partition(work: _Work, ledger: Path) -> None:
     for line in lines:
         line |= {"lineage_id": lineage[line["lineage_id"]], "key_id": active.id}
     _list_again(work)
-    with replacing(ledger) as writing:
-        pq.write_table(
-            pa.Table.from_pylist(lines, schema=LEDGER_SCHEMA), writing, compression="zstd"
-        )
+    # the old ids go to the history: a payload made before still finds its way back
+    replace_lines(
+        work.lake, table, day, pa.Table.from_pylist(lines, schema=LEDGER_SCHEMA), now=work.now
+    )
     work.rotated.unlinked += missing
     work.rotated.done.append(place)
 

@@ -18,7 +18,7 @@ from mkt_assets.lake import replacing
 from mkt_assets.marts.metrics import add_kpis, kpi_frame
 from mkt_assets.privacy.lineage import NO_KEY, lineage_id
 from mkt_assets.privacy.pii import redact
-from mkt_assets.privacy.policy import POLICY_V1
+from mkt_assets.privacy.policy import POLICY_V1, Policy
 from mkt_assets.publish.analysis import Analysis
 from mkt_assets.publish.report import render
 
@@ -31,7 +31,12 @@ _CLEAN = [*_KEY, "campaign_id", "currency", "impressions", "clicks", "leads", "c
 
 
 def analyze_file(
-    source: Path, out: Path, *, currency: str = "USD", date_order: DateOrder | None = None
+    source: Path,
+    out: Path,
+    *,
+    currency: str = "USD",
+    date_order: DateOrder | None = None,
+    policy: Policy = POLICY_V1,
 ) -> Analysis:
     """Read ``source``, compute every table, and write them with a report into ``out``.
 
@@ -39,7 +44,7 @@ def analyze_file(
         InputError: the file was refused, or ``out`` cannot be a folder.
     """
     report = read_ad_file(source, currency=currency, date_order=date_order)
-    clean = marketing_clean(report, source)
+    clean = marketing_clean(report, source, policy)
     daily = campaign_days(clean)
     found = anomalies.detect(daily)
     heading = trends.compute(daily)
@@ -73,17 +78,14 @@ def analyze_file(
     return analysis
 
 
-def marketing_clean(report: AdFile, source: Path) -> pd.DataFrame:
+def marketing_clean(report: AdFile, source: Path, policy: Policy = POLICY_V1) -> pd.DataFrame:
     """The rows of one file in the columns of the mart of the same name."""
     rows = report.rows.rename(columns={"spend": "mark_spent"})
     rows = rows.assign(**{name: _without_people(rows[name]) for name in ("channel", "campaign")})
     clean = rows[[*_CLEAN, "mark_spent", "revenue"]].sort_values(_KEY, ignore_index=True)
     newest = clean["date"].max()
     content = describe(source).sha256
-    ids = {
-        day: lineage_id(content, day.date(), POLICY_V1.version, NO_KEY)
-        for day in set(clean["date"])
-    }
+    ids = {day: lineage_id(content, day.date(), policy.stamp, NO_KEY) for day in set(clean["date"])}
     return clean.assign(
         is_final=clean["date"] < newest - pd.Timedelta(days=_LATE_DAYS),
         lineage_id=clean["date"].map(ids),

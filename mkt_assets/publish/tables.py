@@ -15,6 +15,7 @@ MARTS: dict[str, str | None] = {
     "fct_purchases": "ga4",
     "ga4_daily": "ga4",
     "lineage_ledger": None,
+    "consent_waterfall": None,
 }
 
 

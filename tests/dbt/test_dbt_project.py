@@ -207,8 +207,15 @@ def _consents() -> list[Row]:
 
 
 def _ledger_row(**values: Any) -> Row:
-    fates = ("kept", "dropped_consent", "cookieless", "duplicate", "quarantined")
-    row = {"lineage_id": "l", "table_name": "events", "partition": DAY_1, "rows_in": 5}
+    fates = ("kept", "dropped_consent", "cookieless", "duplicate", "quarantined", "erased")
+    reasons = ("consent_denied", "cookieless", "duplicate", "no_timestamp", "erased")
+    row = {
+        "lineage_id": "l",
+        "table_name": "events",
+        "partition": DAY_1,
+        "rows_in": 6,
+        "reasons": json.dumps(dict.fromkeys(reasons, 1)),
+    }
     return row | dict.fromkeys((f"rows_{fate}" for fate in fates), 1) | values
 
 
@@ -353,7 +360,7 @@ def test_one_source_alone_is_enough(
         shutil.rmtree(project.lake / "consent_log")
         shutil.rmtree(project.lake / "cookieless_daily")
     project.build("--exclude", without)
-    assert set(project.marts()) == expected | {"lineage_ledger"}
+    assert set(project.marts()) == expected | {"lineage_ledger", "consent_waterfall"}
     if ga4:
         assert not project.query("from marts.audience_features")["ads_eligible"].any()
 
@@ -362,7 +369,7 @@ def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -
     project = Project(tmp_path)
     _fill(project, ga4=False)
     project.write("ad_performance", [_ad(DAY_2, "TV", "X", currency="USD", clicks=-1)], DAY_2)
-    project.write("lineage_ledger", [_ledger_row(rows_in=6)], DAY_1)
+    project.write("lineage_ledger", [_ledger_row(rows_in=7)], DAY_1)
     done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
     assert done.returncode == 1
     for test in (
@@ -371,6 +378,23 @@ def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -
         "lineage_ledger_rows_in_are_accounted_for",
     ):
         assert f"Failure in test {test}" in done.stdout
+
+
+def test_reasons_that_do_not_sum_to_their_fate_fail_the_build(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    _fill(project, ga4=False)
+    project.write("lineage_ledger", [_ledger_row(reasons='{"consent_denied": 2}')], DAY_1)
+    done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
+    assert done.returncode == 1
+    assert "Failure in test consent_waterfall_fates_sum_to_rows_in" in done.stdout
+
+
+def test_only_signals_may_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project(tmp_path)
+    monkeypatch.setenv("MKT_DBT_ACTIVATION_NEEDS", "ad_user_data,1 = 1 or x")
+    done = project.dbt("compile", "--select", "audience_features")
+    assert done.returncode != 0
+    assert "unknown consent signal" in done.stdout
 
 
 def test_the_unit_tests_pass_without_any_data(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from mkt_assets.errors import InputError
 from mkt_assets.ingest.file_source import FileSource
 from mkt_assets.ingest.sources import ADS, EVENTS, Landed, read_manifest
 from mkt_assets.lake import Lake
-from mkt_assets.privacy.guarding import LEDGER, Guard
+from mkt_assets.privacy.guarding import Guard
+from mkt_assets.privacy.ledger import LEDGER
 from mkt_assets.settings import load_settings
 
 pytestmark = pytest.mark.slow

@@ -23,6 +23,7 @@ from mkt_assets.privacy.subjects import Subjects
 
 House = Any  # the fixture's type lives in conftest
 OLD, NEW = Key("k1", bytes(range(32))), Key("k2", bytes(range(9, 41)))
+NOW = datetime(2025, 3, 20, 6, tzinfo=UTC)
 BOTH, ALONE = KeyRing((NEW, OLD)), KeyRing((NEW,))
 
 
@@ -31,7 +32,7 @@ def no_source(_: date | None) -> bool:
 
 
 def turned(house: House, *, unlink: bool = False, land: Any = no_source) -> Rotated:
-    return rotate(house.lake, BOTH, land=land, unlink=unlink)
+    return rotate(house.lake, BOTH, land=land, now=NOW, unlink=unlink)
 
 
 def events(house: House) -> Counter[str]:
@@ -75,7 +76,7 @@ def test_the_old_key_may_go_and_nothing_of_it_is_left(house: House, member: dict
     for path in house.lake.guarded.rglob("*.parquet"):
         content = str(pq.read_table(path).to_pylist()).encode()
         assert not any(name in content for name in names)
-    assert rotate(house.lake, ALONE, land=no_source) == Rotated()
+    assert rotate(house.lake, ALONE, land=no_source, now=NOW) == Rotated()
     house.run(ring=ALONE)
 
 
@@ -144,20 +145,19 @@ def test_people_without_identifiers_wait_or_are_cut_off(
 
 def test_erased_people_stay_out_under_the_new_key(house: House, member: dict[str, str]) -> None:
     subjects = Subjects((member["device"],))
-    now = datetime(2025, 3, 20, 6, tzinfo=UTC)
-    erasure.request(house.lake, KeyRing((OLD,)), subjects, now=now, run_id="r")
-    erasure.sweep(house.lake, KeyRing((OLD,)), now=now)
+    erasure.request(house.lake, KeyRing((OLD,)), subjects, now=NOW, run_id="r")
+    erasure.sweep(house.lake, KeyRing((OLD,)), now=NOW)
     with pytest.raises(MktError, match="'k1', which is not among the keys"):
         listed(house.lake, ALONE)
     house.run()  # what the source sends lies in the landing area until the sweep
     turned(house)
     assert listed(house.lake, ALONE) is not None
     house.run(ring=ALONE)
-    erasure.sweep(house.lake, ALONE, now=now, days=house.DAYS)
+    erasure.sweep(house.lake, ALONE, now=NOW, days=house.DAYS)
     assert erasure_search.remains(house.lake, ALONE, subjects) == {}
     assert not raw_whole(house.lake, CONSENT).exists()
 
 
 def test_a_key_that_is_gone_is_refused_by_name(house: House) -> None:
     with pytest.raises(MktError, match="key id 'k1', which is not among the keys"):
-        rotate(house.lake, ALONE, land=no_source)
+        rotate(house.lake, ALONE, land=no_source, now=NOW)

@@ -44,7 +44,7 @@ purchases as (
 consent as (
     select
         user_key,
-        ad_user_data = 'granted' and ad_personalization = 'granted' as is_ads_eligible
+        {{ ads_consent() }} as is_ads_eligible
     from {{ ref('consent_current') }}
 )
 

@@ -1,0 +1,114 @@
+"""The checks of the ledger and of the payload, called as Dagster calls them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mkt_assets.activation.checks import payload_is_valid_and_traceable
+from mkt_assets.calendar_days import last_complete_day
+from mkt_assets.partitions import range_tags
+from mkt_assets.privacy import checks
+from mkt_assets.privacy.lineage import FATES, ledger_rows
+from mkt_assets.privacy.lineage_history import replace_lines
+from mkt_assets.resources import LakeResource
+from mkt_assets.settings import load_settings
+
+NOW = datetime(2025, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> LakeResource:
+    return LakeResource(root=str(tmp_path))
+
+
+def enter(
+    lake: LakeResource, day: int, name: str = "a", key: str = "k1", policy: str = "1"
+) -> None:
+    """A line of one kept row, and the row."""
+    partition = date(2025, 3, day)
+    line = {
+        "lineage_id": f"ln_{name}",
+        "table_name": "events",
+        "partition": partition,
+        "source_uri": "file:///x",
+        "source_sha256": name,
+        "rows_in": 1,
+        **dict.fromkeys(FATES, 0),
+        "rows_kept": 1,
+        "reasons": "{}",
+        "policy_version": policy,
+        "key_id": key,
+        "processed_at": NOW,
+    }
+    replace_lines(lake.lake, "events", partition, ledger_rows([line]), now=NOW)
+    stored = lake.lake.partition("events", partition)
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"event_name": ["page_view"]}), stored)
+
+
+def test_what_the_ledger_says_must_be_what_is_stored(lake: LakeResource) -> None:
+    enter(lake, 1)
+    assert checks.every_row_is_accounted_for(lake).passed
+    lake.lake.partition("events", date(2025, 3, 1)).unlink()
+    told = checks.every_row_is_accounted_for(lake)
+    assert not told.passed
+    assert "mkt run --date 2025-03-01" in told.description
+
+
+def test_partitions_under_two_keys_are_not_published_together(lake: LakeResource) -> None:
+    assert checks.one_key_for_everything(lake).passed
+    for day, key in ((1, "k1"), (2, "k1"), (3, "k2")):
+        enter(lake, day, key=key)
+    told = checks.one_key_for_everything(lake)
+    assert not told.passed
+    for words in ("2 of 3 partitions under key 'k1'", "rotation under way", "mkt rotate-keys"):
+        assert words in told.description
+    for day in (1, 2):
+        enter(lake, day, key="k2")
+    assert checks.one_key_for_everything(lake).passed
+
+
+def test_days_under_another_policy_are_a_warning(lake: LakeResource) -> None:
+    enter(lake, 1)
+    assert checks.one_policy_for_everything(lake).passed
+    enter(lake, 2, policy="2-abcdef01")
+    told = checks.one_policy_for_everything(lake)
+    assert not told.passed
+    assert told.severity.value == "WARN"
+    assert "of 2 partitions 1 under policy 2-abcdef01" in told.description
+
+
+def _checked(lake: LakeResource, day: date, lineage_ids: list[str]) -> Any:
+    from mkt_assets.activation.payload import build, write_bytes
+
+    written = build(
+        day, None, None, None, lineage_ids, currency="USD", policy_version="1",
+        absent={"ads": "not given"},
+    )  # fmt: skip
+    path = lake.lake.payload(day)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(write_bytes(written))
+    context = SimpleNamespace(run=SimpleNamespace(tags=range_tags(day, day)))
+    check: Any = payload_is_valid_and_traceable
+    return check.op.compute_fn.decorated_fn(context, lake)
+
+
+def test_a_payload_whose_lineage_resolves_nowhere_fails(lake: LakeResource) -> None:
+    day = last_complete_day(load_settings())
+    enter(lake, 1, name="old")
+    assert _checked(lake, day, ["ln_old"]).passed
+    # GA4 rewrites the day: yesterday's payload is still traceable
+    enter(lake, 1, name="new")
+    assert _checked(lake, day, ["ln_new", "ln_old"]).passed
+    told = _checked(lake, day, ["ln_new", "ln_made_up"])
+    assert not told.passed
+    assert "ln_made_up resolves nowhere" in told.description
+    assert json.loads(lake.lake.payload(day).read_text())["lineage_ids"]
