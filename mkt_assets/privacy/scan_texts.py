@@ -28,8 +28,10 @@ _FOREIGN_TO_TOOLS: Final = {
 }
 #: keys of Dagster's events under which our own words stand
 _OUR_WORDS: Final = frozenset({"description", "message", "user_message"})
-#: pictures in pages and metadata: long runs of letters, and no text
-_PICTURE: Final = re.compile(r"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]+")
+#: pictures in pages and metadata, and lineage ids in sentences: long runs of signs, and no text
+_NO_TEXT: Final = re.compile(
+    rf"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]+|\b{FORMS['lineage']}\b", re.ASCII
+)
 #: attributes of pages that hold geometry or style, where any three numbers look like a phone's
 _DRAWN: Final = frozenset({"d", "points", "style", "transform", "viewbox"})
 #: shorter than any identifier: signs that happen to be readable
@@ -61,7 +63,7 @@ def _kinds(named: Named) -> list[str]:
     if form is not None:
         is_right = not named.text or re.fullmatch(FORMS[form], named.text)
         return [] if is_right else [f"{WRONG_FORM} ({form})"]
-    return kinds(_PICTURE.sub("", named.text))
+    return kinds(_NO_TEXT.sub("", named.text))
 
 
 def named_texts(value: Any, name: str = "", *, is_tools: bool = False) -> Iterator[Named]:
