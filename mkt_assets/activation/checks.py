@@ -10,7 +10,7 @@ from mkt_assets.contracts import REGISTRY
 from mkt_assets.marts.queries import LINEAGE_IDS
 from mkt_assets.model_assets import contract_checks
 from mkt_assets.partitions import days_of_run
-from mkt_assets.privacy.checks import nothing_personal
+from mkt_assets.privacy.checks import metadata_of, nothing_personal
 from mkt_assets.privacy.scan_places import scan_events, scan_file, scan_models, scan_reports
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
@@ -55,13 +55,12 @@ def nothing_personal_leaves(
     place = lake.lake
     days = days_of_run(context.run) or [last_complete_day(settings())]
     models = [path for path in _MODELS if place.model(path).is_file()]
-    logged = context.instance.all_logs(context.run.run_id)
     return nothing_personal(
         [
             *scan_models(place, models),
             *scan_file(place, place.payload(days[-1])),
             *scan_reports(place),
-            *scan_events(place, (event.to_json() for event in logged)),
+            *scan_events(place, metadata_of(context)),
         ]
     )
 

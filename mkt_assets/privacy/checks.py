@@ -1,6 +1,6 @@
 """What must hold of guarded data before dbt may read it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -12,6 +12,13 @@ from mkt_assets.privacy.judging import Finding
 from mkt_assets.privacy.ledger import LEDGER, set_aside, unbalanced, waterfall
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
+
+#: the events of a run that carry metadata
+_TOLD = {
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_OBSERVATION,
+}
 
 
 @dg.asset_check(
@@ -55,6 +62,13 @@ def nothing_personal(found: Sequence[Finding]) -> dg.AssetCheckResult:
         description="; ".join(lines[:5]) + remedy if lines else "nothing personal was found",
         metadata={"findings": lines[:50], "places_and_kinds": len(lines)},
     )
+
+
+def metadata_of(context: dg.AssetCheckExecutionContext, stage: str = "") -> Iterator[str]:
+    """What the run has told Dagster so far of its assets, or of those of one stage, as stored."""
+    for event in context.instance.all_logs(context.run.run_id, of_type=_TOLD):
+        if str(event.step_key).startswith(stage):
+            yield event.to_json()
 
 
 def _scan_check(table: str) -> dg.AssetChecksDefinition:
