@@ -240,6 +240,28 @@ def lineage(
             raise typer.Exit(1)
 
 
+@app.command()
+def scan(as_json: Json = False) -> None:
+    """Look for personal data in everything that the data folder holds, closed areas apart."""
+    with _refusals(as_json):
+        from mkt_assets.lake import Lake
+        from mkt_assets.privacy.scan_places import scan_everything
+        from mkt_assets.settings import settings
+
+        found = scan_everything(Lake(settings().data_dir))
+        findings = [finding for place in found.values() for finding in place]
+        if as_json:
+            told = {"success": not findings, "places": {p: len(f) for p, f in found.items()}}
+            typer.echo(json.dumps(told | {"findings": [asdict(f) for f in findings]}, indent=1))
+        else:
+            for place, here in sorted(found.items()):
+                typer.echo(f"{place:<12} {f'{len(here)} findings' if here else 'nothing personal'}")
+            for finding in findings:
+                typer.echo(f"  {finding.as_line()}")
+        if findings:
+            raise typer.Exit(1)
+
+
 def _run(first: date, last: date, as_json: bool) -> None:
     from mkt_assets.calendar_days import refuse_odd_days
     from mkt_assets.publish.summary import summarize

@@ -315,3 +315,38 @@ def test_help_and_usage_load_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_scan_of_a_folder_that_is_clean_ends_with_zero(
+    mkt: Callable[..., Result], data: Path
+) -> None:
+    Lake(data).prepare()
+    (data / "reports").mkdir()
+    (data / "reports" / "daily.txt").write_text("all is well", encoding="utf-8")
+    done = mkt("scan")
+    assert done.exit_code == 0
+    assert "reports" in done.output
+    told = json.loads(mkt("scan", "--json").output)
+    assert told == {"success": True, "places": {"reports": 0}, "findings": []}
+
+
+def test_a_scan_names_place_and_kind_and_ends_with_one(
+    mkt: Callable[..., Result], data: Path
+) -> None:
+    Lake(data).prepare()
+    (data / "reports").mkdir()
+    (data / "reports" / "daily.txt").write_text("to jane.doe@example.com", encoding="utf-8")
+    done = mkt("scan", "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.output)
+    assert told["findings"] == [
+        {"place": "reports/daily.txt", "column": "text", "kind": "email", "count": 1}
+    ]
+    assert mkt("scan").exit_code == 1
+    assert "jane" not in done.output + mkt("scan").output
+
+
+def test_a_scan_of_nothing_is_refused(mkt: Callable[..., Result]) -> None:
+    done = mkt("scan", "--json")
+    assert done.exit_code == 1
+    assert "mkt demo or mkt run" in json.loads(done.output)["error"]

@@ -6,11 +6,16 @@ import dagster as dg
 
 from mkt_assets.activation import payload
 from mkt_assets.calendar_days import last_complete_day
+from mkt_assets.contracts import REGISTRY
 from mkt_assets.model_assets import contract_checks
 from mkt_assets.partitions import days_of_run
+from mkt_assets.privacy.checks import metadata_of, nothing_personal
+from mkt_assets.privacy.scan_places import scan_events, scan_file, scan_models, scan_reports
 from mkt_assets.privacy.tracing import unresolved
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
+
+_MODELS = [p for p, table in REGISTRY.items() if not table.needs & settings().absent.keys()]
 
 
 @dg.asset_check(
@@ -34,4 +39,28 @@ def payload_is_valid_and_traceable(
     )
 
 
-CHECKS = [*contract_checks("activation"), payload_is_valid_and_traceable]
+@dg.asset_check(
+    asset=["activation", "dsp_payload"],
+    # the payload is made last; with these, whatever is published has been there to be scanned
+    additional_deps=[path.split("/") for path in _MODELS],
+    blocking=True,
+    description="Models, payload, reports and the metadata of this run hold nothing personal.",
+)
+def nothing_personal_leaves(
+    context: dg.AssetCheckExecutionContext, lake: LakeResource
+) -> dg.AssetCheckResult:
+    """Scan everything that Python made before any of it is published."""
+    place = lake.lake
+    days = days_of_run(context.run) or [last_complete_day(settings())]
+    models = [path for path in _MODELS if place.model(path).is_file()]
+    return nothing_personal(
+        [
+            *scan_models(place, models),
+            *scan_file(place, place.payload(days[-1])),
+            *scan_reports(place),
+            *scan_events(place, metadata_of(context)),
+        ]
+    )
+
+
+CHECKS = [*contract_checks("activation"), payload_is_valid_and_traceable, nothing_personal_leaves]

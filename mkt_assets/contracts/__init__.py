@@ -7,7 +7,10 @@ comments in the published file.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -28,17 +31,22 @@ from mkt_assets.contracts.columns import (
     Privacy,
     Table,
 )
+from mkt_assets.contracts.forms import KNOWN, PSEUDONYMS
+from mkt_assets.contracts.publication import PUBLICATION
+from mkt_assets.errors import MktError
 from mkt_assets.project import dbt_project_dir
 
 __all__ = [
     "ACTIVATION",
     "ANALYTICS",
     "PRIVACY_OFFICE",
+    "PUBLICATION",
     "REGISTRY",
     "Column",
     "Need",
     "Privacy",
     "Table",
+    "forms_of",
     "lake_columns",
 ]
 
@@ -50,6 +58,10 @@ REGISTRY: dict[str, Table] = {
 }
 
 
+#: tables that hold what others held: their columns are described there
+_SAME_COLUMNS = {"lineage_history": "lineage_ledger"}
+
+
 @cache
 def lake_columns(table: str) -> tuple[Column, ...]:
     """The columns of a guarded table, as dbt's sources describe them.
@@ -57,10 +69,68 @@ def lake_columns(table: str) -> tuple[Column, ...]:
     Raises:
         KeyError: dbt reads no such table.
     """
-    path = dbt_project_dir() / "models" / "staging" / "_sources.yml"
-    sources = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]
-    tables = {t["name"]: t for source in sources for t in source["tables"]}
-    return tuple(
-        Column(c["name"], c["data_type"], c["description"], nullable=True)
-        for c in tables[table]["columns"]
+    return tuple(_column(c) for c in _sources()[table]["columns"])
+
+
+def _column(told: Mapping[str, Any]) -> Column:
+    form = _form(told) if isinstance(_form(told), str) else ""
+    return Column(
+        told["name"],
+        told["data_type"],
+        told["description"],
+        nullable=True,
+        privacy="pseudonym" if form in PSEUDONYMS else "none",
+        form=form,
     )
+
+
+@cache
+def forms_of(table: str) -> Mapping[str, str]:
+    """Column, or ``column[].field``, -> the form of its values; a table may be unknown.
+
+    Raises:
+        MktError: a contract names a form that there is not.
+    """
+    table = _SAME_COLUMNS.get(table, table)
+    forms: dict[str, str] = {}
+    for column in (*_python_columns(table), *_dbt_columns(table)):
+        name, form = column
+        pairs = form.items() if isinstance(form, Mapping) else [("", form)]
+        forms |= {f"{name}{field}": kind for field, kind in pairs if kind}
+    unknown = sorted(set(forms.values()) - KNOWN)
+    if unknown:
+        raise MktError(f"the contract of {table} names the form {unknown[0]!r}, which is not known")
+    return forms
+
+
+def _python_columns(table: str) -> Iterator[tuple[str, Any]]:
+    for known in (*REGISTRY.values(), PUBLICATION):
+        if known.name == table:
+            yield from ((column.name, column.form) for column in known.columns)
+
+
+def _dbt_columns(table: str) -> Iterator[tuple[str, Any]]:
+    for told in (_sources().get(table), _models().get(table)):
+        if told:
+            yield from ((column["name"], _form(column)) for column in told["columns"])
+
+
+def _form(column: Mapping[str, Any]) -> Any:
+    return column.get("config", {}).get("meta", {}).get("form", "")
+
+
+@cache
+def _sources() -> dict[str, Any]:
+    sources = _yaml(dbt_project_dir() / "models" / "staging" / "_sources.yml")["sources"]
+    return {t["name"]: t for source in sources for t in source["tables"]}
+
+
+@cache
+def _models() -> dict[str, Any]:
+    files = sorted((dbt_project_dir() / "models" / "marts").glob("_*.yml"))
+    return {m["name"]: m for file in files for m in _yaml(file).get("models", [])}
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return loaded

@@ -15,6 +15,7 @@ TABLES: tuple[Table, ...] = (
                 "creative_id",
                 "VARCHAR",
                 "From segment, variant and words, so that an approval holds for exactly these.",
+                form="creative",
             ),
             Column("segment", "VARCHAR", "The audience; 'Everyone' where no segments are known."),
             Column("variant", "VARCHAR", "A, B or C.", values=("A", "B", "C")),

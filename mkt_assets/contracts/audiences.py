@@ -38,7 +38,13 @@ TABLES: tuple[Table, ...] = (
         "Each consented visitor in exactly one segment by recency, frequency and money.",
         ("user_key",),
         (
-            Column("user_key", "VARCHAR", "Keyed pseudonym of the visitor.", privacy="pseudonym"),
+            Column(
+                "user_key",
+                "VARCHAR",
+                "Keyed pseudonym of the visitor.",
+                privacy="pseudonym",
+                form="pseudonym",
+            ),
             Column(
                 "segment",
                 "VARCHAR",
@@ -57,6 +63,7 @@ TABLES: tuple[Table, ...] = (
                 "features",
                 "VARCHAR",
                 "What the segment was told from, as a JSON object: days_since_last_seen, sessions, engaged_sessions, item_views, purchases, revenue.",
+                form="json",
             ),
             Column(
                 "recency_days", "BIGINT", "Days since the visitor was last seen.", "days", low=0

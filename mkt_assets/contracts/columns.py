@@ -19,7 +19,8 @@ class Column:
     """One column of a published table.
 
     ``type`` is a DuckDB type name; ``unit`` is what one step of the number means
-    (``currency``, ``ratio``, ``count``, ``days``, ...); ``low`` and ``high`` are inclusive bounds.
+    (``currency``, ``ratio``, ``count``, ``days``, ...); ``low`` and ``high`` are inclusive bounds;
+    ``form`` is what its values look like where they are no prose (see ``forms``).
     """
 
     name: str
@@ -31,6 +32,7 @@ class Column:
     high: float | None = None
     values: tuple[str, ...] = ()
     privacy: Privacy = "none"
+    form: str = ""
 
 
 @dataclass(frozen=True)

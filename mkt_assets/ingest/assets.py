@@ -24,6 +24,7 @@ from mkt_assets.ingest.sources import (
 )
 from mkt_assets.metadata import COLUMNS, described, parquet_schema
 from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of
+from mkt_assets.redaction import speakably
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 
@@ -75,7 +76,8 @@ def _told(
 def raw_events(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Land the asked days."""
     days = days_of(context)
-    return _told(source(lake).land_events(days), lake.lake.landed(EVENTS, days[-1]))
+    landed = speakably(lake.lake, lambda: source(lake).land_events(days))
+    return _told(landed, lake.lake.landed(EVENTS, days[-1]))
 
 
 @dg.asset(
@@ -89,7 +91,8 @@ def raw_ad_performance(
 ) -> dg.MaterializeResult:
     """Land the asked days."""
     days = days_of(context)
-    return _told(source(lake).land_ads(days), lake.lake.landed(ADS, days[-1]))
+    landed = speakably(lake.lake, lambda: source(lake).land_ads(days))
+    return _told(landed, lake.lake.landed(ADS, days[-1]))
 
 
 @dg.asset(
@@ -99,7 +102,8 @@ def raw_ad_performance(
 )
 def raw_consent_log(lake: LakeResource) -> dg.MaterializeResult:
     """Land the whole log: consent given long ago still counts today."""
-    landed = source(lake).land_consent(last_complete_day(settings()))
+    upto = last_complete_day(settings())
+    landed = speakably(lake.lake, lambda: source(lake).land_consent(upto))
     return _told(landed, raw_whole(lake.lake, CONSENT))
 
 
@@ -121,7 +125,8 @@ def raw_contacts(lake: LakeResource) -> dg.MaterializeResult:
 )
 def raw_experiments(lake: LakeResource) -> dg.MaterializeResult:
     """Land every test."""
-    landed = source(lake).land_experiments(last_complete_day(settings()))
+    upto = last_complete_day(settings())
+    landed = speakably(lake.lake, lambda: source(lake).land_experiments(upto))
     return _told(landed, raw_whole(lake.lake, EXPERIMENTS))
 
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, Landed, raw_whole, read_manifest
 from mkt_assets.partitions import days_of_run
+from mkt_assets.redaction import redact_place
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 
@@ -35,7 +36,7 @@ def _days_check(asset: str, table: str) -> dg.AssetChecksDefinition:
 
 def _lost(landed: Sequence[Landed]) -> list[str]:
     return [
-        f"{lost} rows of {item.source.uri} are unaccounted for: a bug, report it"
+        f"{lost} rows of {redact_place(item.source.uri)} are unaccounted for: a bug, report it"
         for item in landed
         if (lost := item.lost)
     ]

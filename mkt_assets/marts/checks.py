@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from mkt_assets.privacy.checks import nothing_personal
+from mkt_assets.privacy.scan_places import scan_marts
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
@@ -32,4 +34,18 @@ def spend_reconciles_with_the_lake(lake: LakeResource, warehouse: Warehouse) -> 
     )
 
 
-CHECKS = [spend_reconciles_with_the_lake] if settings().has_ads else []
+@dg.asset_check(
+    # every run has this mart, and nothing is published without it
+    asset=["marts", "lineage_ledger"],
+    blocking=True,
+    description="No text of any mart is personal, and every key looks like one.",
+)
+def marts_hold_nothing_personal(lake: LakeResource) -> dg.AssetCheckResult:
+    """Scan what dbt built, all of it: marts are rebuilt whole."""
+    return nothing_personal(scan_marts(lake.lake))
+
+
+CHECKS = [
+    marts_hold_nothing_personal,
+    *([spend_reconciles_with_the_lake] if settings().has_ads else []),
+]

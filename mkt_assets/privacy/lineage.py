@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from mkt_assets.errors import MktError
-from mkt_assets.privacy import pii
+from mkt_assets.redaction import redact_place
 
 _PREFIX: Final = "ln_"
 _DIGITS: Final = 32
@@ -73,12 +73,12 @@ def lineage_id(source_sha256: str, partition: date | None, policy_stamp: str, ke
 def ledger_rows(lines: Iterable[Mapping[str, Any]]) -> pa.Table:
     """The ledger's rows from one mapping a source object and partition, in their order.
 
-    A source address stays as it is but for e-mail addresses in it.
+    A source address loses what looks personal; the manifest in the landing area has it in full.
 
     Raises:
         MktError: the fates of a line do not add up to the rows that came in.
     """
-    rows = [{**line, "source_uri": pii.redact_emails(line["source_uri"])} for line in lines]
+    rows = [{**line, "source_uri": redact_place(line["source_uri"])} for line in lines]
     for row in rows:
         told = sum(row[fate] for fate in FATES)
         if told != row["rows_in"]:

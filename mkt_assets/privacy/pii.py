@@ -105,11 +105,6 @@ def redact(text: str, pattern: str = PROSE) -> str:
     return _COMPILED[pattern].sub(REDACTED, text)
 
 
-def redact_emails(text: str) -> str:
-    """``text`` without e-mail addresses only: for file names, whose other parts must resolve."""
-    return _KINDS["email"].sub(REDACTED, text)
-
-
 def findings(text: str) -> list[str]:
     """The kinds of personal data found in ``text``; never the finds themselves."""
     return [kind for kind, pattern in _KINDS.items() if pattern.search(text)]

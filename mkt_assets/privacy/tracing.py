@@ -24,6 +24,7 @@ from mkt_assets.privacy import pii
 from mkt_assets.privacy.ledger import LEDGER
 from mkt_assets.privacy.lineage import LEDGER_SCHEMA
 from mkt_assets.privacy.lineage_history import HISTORY, HISTORY_SCHEMA, SUPERSEDED_AT
+from mkt_assets.redaction import redact_place
 
 _PREFIX: Final = "ln_"
 _ASKED = re.compile(r"(?:ln_)?[0-9a-f]{1,32}")
@@ -156,9 +157,9 @@ def way_back(lake: Lake, line: Line) -> Way:
 
 
 def _is_source_of(item: Landed, line: Line) -> bool:
-    # the ledger's address has its e-mail addresses redacted, the manifest's is the true one
+    # the ledger's address has what is personal redacted, the manifest's is the true one
     told = (line.told["source_sha256"], line.told["source_uri"])
-    return (item.source.sha256, pii.redact_emails(item.source.uri)) == told
+    return (item.source.sha256, redact_place(item.source.uri)) == told
 
 
 def _source_state(landed: Path, line: Line, of_line: Sequence[Landed]) -> FileState:

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from mkt_assets.contracts import ANALYTICS, REGISTRY
-from mkt_assets.metadata import COLUMNS, described
+from mkt_assets.contracts import ANALYTICS, PUBLICATION, REGISTRY
+from mkt_assets.metadata import COLUMNS, described, table_schema
 from mkt_assets.partitions import SINGLE_RUN
 from mkt_assets.privacy.erasure import complete
-from mkt_assets.publish.snapshot import LINK, PUBLICATION_COLUMNS, Publication, publish
+from mkt_assets.publish.snapshot import LINK, Publication, publish
 from mkt_assets.publish.tables import published_marts, published_models
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
@@ -57,7 +57,7 @@ def bi_snapshot(
             build_id=publication.build_id,
             absent=dict(publication.absent),
         )
-        | {COLUMNS: dg.TableSchema([dg.TableColumn(n, k, d) for n, k, d in PUBLICATION_COLUMNS])}
+        | {COLUMNS: table_schema(PUBLICATION.columns)}
     )
 
 

@@ -4,6 +4,8 @@ import dagster as dg
 import duckdb
 
 from mkt_assets.contracts import REGISTRY
+from mkt_assets.privacy.checks import metadata_of, nothing_personal
+from mkt_assets.privacy.scan_places import scan_events, scan_version
 from mkt_assets.publish.snapshot import LINK
 from mkt_assets.publish.tables import published_marts, published_models
 from mkt_assets.resources import LakeResource
@@ -31,4 +33,18 @@ def opens_and_is_complete(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-CHECKS = [opens_and_is_complete]
+@dg.asset_check(
+    asset=["publish", "bi_snapshot"],
+    blocking=True,
+    description="The published file, its Parquet twins and their metadata hold nothing personal.",
+)
+def published_nothing_personal(
+    context: dg.AssetCheckExecutionContext, lake: LakeResource
+) -> dg.AssetCheckResult:
+    """Scan the bytes that readers open; what they and other metadata say was scanned before."""
+    version = (lake.lake.serving / LINK).resolve()
+    metadata = metadata_of(context, "publish")
+    return nothing_personal([*scan_version(lake.lake, version), *scan_events(lake.lake, metadata)])
+
+
+CHECKS = [opens_and_is_complete, published_nothing_personal]

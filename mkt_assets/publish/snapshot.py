@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from mkt_assets.contracts import Table
+from mkt_assets.contracts import PUBLICATION, Table
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake, sql_text, sync
 
@@ -26,16 +26,6 @@ LINK = "mkt_bi.duckdb"
 STORAGE_VERSION = "v1.2.0"
 #: a reader that opened the version before last still finds its Parquet twins
 KEPT_VERSIONS = 3
-
-#: the one row that every version carries about itself: name, type, meaning
-PUBLICATION_COLUMNS = (
-    ("run_id", "VARCHAR", "The Dagster run that published this version."),
-    ("published_at", "TIMESTAMP WITH TIME ZONE", "When it was published."),
-    ("build_id", "VARCHAR", "Fingerprint of the marts: equal contents have equal ids."),
-    ("lineage_ids", "VARCHAR[]", "Every input that is in it; see lineage_ledger."),
-    ("row_counts", "MAP(VARCHAR, BIGINT)", "Rows of each table."),
-    ("absent", "MAP(VARCHAR, VARCHAR)", "Inputs that were not given, and what to set."),
-)
 
 
 @dataclass(frozen=True)
@@ -147,7 +137,7 @@ def _describe(
     if "lineage_ledger" in rows:
         found = con.execute("select distinct lineage_id from snap.marts.lineage_ledger order by 1")
         lineage = [row[0] for row in found.fetchall()]
-    columns = ", ".join(f"${name}::{kind} as {name}" for name, kind, _ in PUBLICATION_COLUMNS)
+    columns = ", ".join(f"${c.name}::{c.type} as {c.name}" for c in PUBLICATION.columns)
     con.execute(
         f"create table snap.marts.publication as select {columns}",
         {
@@ -162,8 +152,8 @@ def _describe(
             },
         },
     )
-    for name, _, words in PUBLICATION_COLUMNS:
-        con.execute(f"comment on column snap.marts.publication.{name} is {_text(words)}")
+    for c in PUBLICATION.columns:
+        con.execute(f"comment on column snap.marts.publication.{c.name} is {_text(c.description)}")
 
 
 def _copy_comments(con: duckdb.DuckDBPyConnection, mart: str) -> None:

@@ -1,0 +1,224 @@
+"""Where personal data is looked for: the places of a data directory, each read in its own way.
+
+The closed areas are left out: they hold what is personal, for their owner alone. What stays out:
+what counts as a find (``scan``, ``scan_texts``), and when a run is stopped (``checks``).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import duckdb
+
+from mkt_assets.contracts import forms_of
+from mkt_assets.errors import MktError
+from mkt_assets.lake import Lake, sql_text
+from mkt_assets.privacy import quiet
+from mkt_assets.privacy.judging import Finding
+from mkt_assets.privacy.quiet import quietly
+from mkt_assets.privacy.scan import Scanned, scan_tables
+from mkt_assets.privacy.scan_texts import (
+    Named,
+    named_in_json,
+    named_in_page,
+    readable_runs,
+    scan_named,
+)
+
+#: what may be personal or secret by design, and only its owner may enter
+CLOSED: Final = ("landing", "vault", "keys", "erasures")
+#: what dbt, Dagster and the libraries write of themselves
+_TOOLS: Final = ("dagster", "dbt", "logs")
+_DATABASES: Final = frozenset({".duckdb"})
+_HISTORIES: Final = frozenset({".db", ".sqlite"})
+_JSON: Final = frozenset({".json"})
+_PAGES: Final = frozenset({".html", ".htm", ".svg"})
+_PREFIX_OF_MODELS: Final = "models"
+
+
+def scan_guarded(lake: Lake, table: str, days: Sequence[date] = ()) -> list[Finding]:
+    """A guarded table: the partitions of ``days``, or all of it where none are given."""
+    folder = lake.guarded / table
+    with quiet.connect(lake.landing) as con:
+        return _scan_folder(con, lake, folder, _files_of(folder, days))
+
+
+def scan_models(lake: Lake, paths: Iterable[str]) -> list[Finding]:
+    """Tables that Python computed."""
+    with quiet.connect(lake.landing) as con:
+        return scan_tables(con, [_parquet(lake, lake.model(path)) for path in paths])
+
+
+def scan_marts(lake: Lake) -> list[Finding]:
+    """What dbt built for publication and for the models."""
+    with quiet.connect(lake.landing) as con:
+        return _scan_database(con, lake, lake.warehouse, "marts")
+
+
+def scan_version(lake: Lake, version: Path) -> list[Finding]:
+    """A published file and its Parquet twins."""
+    twins = sorted((lake.serving / "parquet" / version.stem).glob("*.parquet"))
+    with quiet.connect(lake.landing) as con:
+        found = _scan_database(con, lake, version)
+        return [*found, *scan_tables(con, [_parquet(lake, twin) for twin in twins])]
+
+
+def scan_file(lake: Lake, file: Path) -> list[Finding]:
+    """A file that is no table: JSON, a page, a database of Dagster's history, or text."""
+    named = _named_texts(file, is_tools=_named(lake, file).split("/")[0] in _TOOLS)
+    return scan_named(_without_root(lake, named), _named(lake, file))
+
+
+def scan_events(lake: Lake, events: Iterable[str]) -> list[Finding]:
+    """Events of a Dagster run as Dagster stores them: metadata, messages, errors."""
+    named = (named for event in set(events) for named in named_in_json(event, is_tools=True))
+    return scan_named(_without_root(lake, named), "dagster")
+
+
+def scan_reports(lake: Lake) -> list[Finding]:
+    """Every report."""
+    files = sorted((lake.root / "reports").rglob("*"))
+    return [found for file in files if file.is_file() for found in scan_file(lake, file)]
+
+
+def scan_everything(lake: Lake) -> dict[str, list[Finding]]:
+    """Each place below the data directory, the closed areas left out, with what was found there."""
+    if not lake.root.is_dir():
+        raise MktError(f"there is nothing at {lake.root} yet: mkt demo or mkt run")
+    found: dict[str, list[Finding]] = {}
+    with quiet.connect(lake.landing) as con:
+        for folder in sorted({_table_folder(lake, p) for p in lake.guarded.rglob("*.parquet")}):
+            files = sorted(folder.rglob("*.parquet"))
+            found.setdefault(lake.guarded.name, []).extend(_scan_folder(con, lake, folder, files))
+        for file in _open_files(lake):
+            place = file.relative_to(lake.root).parts[0]
+            found.setdefault(place, []).extend(_scan_one(con, lake, file))
+    return found
+
+
+def _open_files(lake: Lake) -> Iterator[Path]:
+    """Every file below the root that is no Parquet file of the lake; links are not followed."""
+    for path in sorted(lake.root.rglob("*")):
+        parts = path.relative_to(lake.root).parts
+        is_table = parts[0] == lake.guarded.name and path.suffix == ".parquet"
+        if path.is_file() and not path.is_symlink() and parts[0] not in CLOSED and not is_table:
+            yield path
+
+
+def _scan_one(con: duckdb.DuckDBPyConnection, lake: Lake, file: Path) -> list[Finding]:
+    if file.suffix in _DATABASES:
+        return _scan_database(con, lake, file)
+    if file.suffix == ".parquet":
+        return scan_tables(con, [_parquet(lake, file)])
+    return scan_file(lake, file)
+
+
+def _scan_database(
+    con: duckdb.DuckDBPyConnection, lake: Lake, file: Path, schema: str | None = None
+) -> list[Finding]:
+    """Every table of a DuckDB file, or of one of its schemas; views show what others hold."""
+    quietly(con, f"attach '{sql_text(file)}' as scanned (read_only)")
+    try:
+        tables = quietly(
+            con,
+            "select schema_name, table_name from duckdb_tables() where database_name = 'scanned' "
+            "and ($schema is null or schema_name = $schema) order by all",
+            {"schema": schema},
+        )
+        asked = [
+            Scanned(
+                f'scanned."{within}"."{table}"',
+                f"{_named(lake, file)} {within}.{table}",
+                forms_of(table),
+            )
+            for within, table in tables
+        ]
+        return scan_tables(con, asked)
+    finally:
+        quietly(con, "detach scanned")
+
+
+def _scan_folder(
+    con: duckdb.DuckDBPyConnection, lake: Lake, folder: Path, files: Sequence[Path]
+) -> list[Finding]:
+    """The files of one table together; where something is found, each by itself, to name it."""
+    if not files:
+        return []
+    listed = ", ".join(f"'{sql_text(file)}'" for file in files)
+    relation = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
+    forms = forms_of(folder.name)
+    if not scan_tables(con, [Scanned(relation, _named(lake, folder), forms)]):
+        return []
+    return scan_tables(con, [_parquet(lake, file, folder.name) for file in files])
+
+
+def _parquet(lake: Lake, file: Path, table: str | None = None) -> Scanned:
+    relation = f"read_parquet('{sql_text(file)}', hive_partitioning = false)"
+    return Scanned(relation, _named(lake, file), forms_of(table or file.stem))
+
+
+def _files_of(folder: Path, days: Sequence[date]) -> list[Path]:
+    files = sorted(folder.rglob("*.parquet"))
+    asked = {f"event_date={day}" for day in days}
+    return [f for f in files if not days or f.parent.name in asked or "=" not in f.parent.name]
+
+
+def _table_folder(lake: Lake, file: Path) -> Path:
+    parts = file.relative_to(lake.guarded).parts
+    depth = 3 if parts[0] == _PREFIX_OF_MODELS else 1
+    return lake.guarded.joinpath(*parts[:depth])
+
+
+def _named(lake: Lake, path: Path) -> str:
+    return str(path.relative_to(lake.root)) if path.is_relative_to(lake.root) else path.name
+
+
+def _without_root(lake: Lake, named: Iterable[Named]) -> Iterator[Named]:
+    """The installation's own folder may look like anything; it is nobody's data."""
+    root = str(lake.root)
+    return (one._replace(text=one.text.replace(root, "")) for one in named)
+
+
+def _named_texts(file: Path, *, is_tools: bool) -> Iterator[Named]:
+    if file.suffix in _HISTORIES:
+        yield from _history(file, is_tools=is_tools)
+        return
+    content = file.read_bytes()
+    if b"\0" in content:
+        yield from (Named("text", run, is_tools) for run in readable_runs(content))
+        return
+    text = content.decode("utf-8", "replace")
+    if file.suffix in _JSON:
+        yield from named_in_json(text, is_tools=is_tools)
+    elif file.suffix in _PAGES:
+        yield from named_in_page(text)
+    else:
+        yield from (Named("text", line, is_tools) for line in text.splitlines())
+
+
+def _history(file: Path, *, is_tools: bool) -> Iterator[Named]:
+    """Every text of an SQLite file; what is JSON is taken apart, what is compressed is unpacked."""
+    with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as con:
+        tables = con.execute("select name from sqlite_master where type = 'table'").fetchall()
+        for (table,) in tables:
+            rows = con.execute(f'select * from "{table}"')
+            names = [column[0] for column in rows.description]
+            for row in rows:
+                for name, value in zip(names, row, strict=True):
+                    text = _as_text(value)
+                    yield from named_in_json(text, f"{table}.{name}", is_tools=is_tools)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bytes):
+        with suppress(zlib.error):
+            value = zlib.decompress(value)
+        return str(value.decode("utf-8", "replace"))
+    return value if isinstance(value, str) else ""
