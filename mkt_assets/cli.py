@@ -144,6 +144,9 @@ def erase(
     verify: Annotated[
         bool, typer.Option("--verify", help="Only look whether anything is left, everywhere.")
     ] = False,
+    removals: Annotated[
+        Path | None, typer.Option(help="Write their match keys here first, for the ad platforms.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Take people out of everything that lies here, and keep them out; then publish anew."""
@@ -156,7 +159,8 @@ def erase(
         if verify:
             _verified(erasing.verify(settings(), subject_file), as_json)
         elif subject_file is not None:
-            told = erasing.erase(settings(), subject_file, sys.stderr if as_json else sys.stdout)
+            out = sys.stderr if as_json else sys.stdout
+            told = erasing.erase(settings(), subject_file, out, removals)
             typer.echo(json.dumps(asdict(told), indent=1) if as_json else told.as_text())
             if not told.success:
                 raise typer.Exit(1)

@@ -58,6 +58,7 @@ def examine() -> list[Finding]:
         _permissions,
         _vault,
         _keys,
+        _erasures,
         _lock,
         _published,
         _partitions,
@@ -151,6 +152,19 @@ def _keys(known: Settings, lake: Lake) -> Iterator[Finding]:
         yield Finding("ok", "keys", "the sample source makes its own key at the first run")
     else:
         yield Finding("ok", "keys", f"active key {ring.active.id}")
+
+
+def _erasures(_known: Settings, lake: Lake) -> Iterator[Finding]:
+    from mkt_assets.privacy.erasure_list import records, unfinished
+
+    waiting = unfinished(lake)
+    told = ", ".join(record["request_id"] for record in waiting)
+    yield Finding(
+        "warn" if waiting else "ok",
+        "erasures",
+        f"{len(records(lake))} requests, {len(waiting)} unfinished {told}".rstrip(),
+        "run mkt erase again with their subject file, or mkt run" if waiting else "",
+    )
 
 
 def _lock(_known: Settings, lake: Lake) -> Iterator[Finding]:

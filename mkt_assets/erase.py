@@ -12,9 +12,9 @@ from typing import Any, TextIO
 
 from mkt_assets.calendar_days import last_complete_day
 from mkt_assets.errors import MktError
-from mkt_assets.lake import Lake
+from mkt_assets.lake import Lake, replacing
 from mkt_assets.locks import exclusive
-from mkt_assets.privacy import erasure, erasure_list, erasure_search
+from mkt_assets.privacy import erasure, erasure_list, erasure_search, vault
 from mkt_assets.privacy.keys import key_ring
 from mkt_assets.privacy.pseudonyms import KeyRing
 from mkt_assets.privacy.subjects import Subjects, read_subjects
@@ -58,8 +58,13 @@ class Told:
         )
 
 
-def erase(settings: Settings, subject_file: Path, out: TextIO) -> Told:
+def erase(
+    settings: Settings, subject_file: Path, out: TextIO, removals: Path | None = None
+) -> Told:
     """Erase the people of a subject file; may be repeated, also after it was killed.
+
+    Their match keys are written to ``removals`` first, to be handed to the ad platforms: once
+    erased, nobody here can tell the platforms whom to forget.
 
     Raises:
         InputError: the subject file cannot be used.
@@ -69,6 +74,8 @@ def erase(settings: Settings, subject_file: Path, out: TextIO) -> Told:
     nobody = _nobody(settings, lake, ring, subjects)
     if nobody is not None:
         return Told(success=True, record=nobody)
+    if removals is not None:
+        _hand_over(lake, ring, subjects, removals)
     day = newest_day(settings)
     config = {"privacy__erasures": {"subject_file": str(subject_file.absolute())}}
     outcome = run_job(settings, "erase_subjects", (day, day), out, config)
@@ -89,6 +96,14 @@ def verify(settings: Settings, subject_file: Path | None) -> dict[str, int]:
     lake, ring = Lake(settings.data_dir), _ring(settings)
     subjects = read_subjects(subject_file) if subject_file else None
     return erasure_search.remains(lake, ring, subjects)
+
+
+def _hand_over(lake: Lake, ring: KeyRing, subjects: Subjects, removals: Path) -> None:
+    """``destination, kind, match_key`` of these people as CSV that only its owner may read."""
+    theirs = vault.rows_of(lake, erasure.names_of(lake, ring, subjects))
+    with replacing(removals.absolute(), mode=0o600) as writing:
+        writing.touch(mode=0o600)
+        theirs.to_csv(writing, index=False)
 
 
 def _nobody(

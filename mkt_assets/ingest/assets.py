@@ -114,7 +114,8 @@ def raw_consent_log(lake: LakeResource) -> dg.MaterializeResult:
 )
 def raw_contacts(lake: LakeResource) -> dg.MaterializeResult:
     """Land every contact, consented or not: consent is the guard's to judge."""
-    landed = source(lake).land_contacts(last_complete_day(settings()))
+    upto = last_complete_day(settings())
+    landed = speakably(lake.lake, lambda: source(lake).land_contacts(upto))
     return _told(landed, raw_whole(lake.lake, CONTACTS))
 
 

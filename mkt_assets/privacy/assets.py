@@ -38,6 +38,7 @@ GROUP = "privacy"
 _SHOWN_DAYS = 31
 _CONSENT = [["privacy", CONSENT]] if settings().has_consent_log else []
 _CHANGED_BY = [["privacy", "erasures"], ["privacy", "key_rotation"]] if settings().has_ga4 else []
+_VAULT = [[GROUP, vault.MATCH_KEYS]] if settings().has_contacts else []
 #: what people see of an audit record
 AUDIT = ["request_id", "requested_at", "subjects", "linked", "applied_at", "completed_at"]
 
@@ -233,7 +234,7 @@ class Erasure(dg.Config):
 
 @dg.asset(
     key=[GROUP, "erasures"],
-    deps=[[GROUP, EVENTS], *_CONSENT],
+    deps=[[GROUP, EVENTS], *_CONSENT, *_VAULT],
     group_name=GROUP,
     description="People who asked to be erased, taken out of everything that lies here.",
     owners=[PRIVACY_OFFICE],
@@ -309,24 +310,28 @@ def key_rotation(
 
 
 @dg.asset(
-    key=[GROUP, "landing_retention"],
+    key=[GROUP, "retention"],
     group_name=GROUP,
-    description="Raw files past MKT_LANDING_RETENTION_DAYS are removed, whatever else a run does.",
+    description="Raw files and match keys past their retention go, whatever else a run does.",
     owners=[PRIVACY_OFFICE],
     kinds={"python"},
     backfill_policy=SINGLE_RUN,
 )
-def landing_retention(lake: LakeResource) -> dg.MaterializeResult:
+def kept_no_longer(lake: LakeResource) -> dg.MaterializeResult:
     """Purge; what this run landed is new and stays."""
-    days = settings().landing_retention_days
-    purged = retention.purge(lake.lake, days=days, now=datetime.now(UTC))
+    known = settings()
+    purged = retention.purge(lake.lake, days=known.landing_retention_days, now=datetime.now(UTC))
+    # the vault too where contacts are no longer given, so that nobody fills it any more
+    expired = vault.expire(lake.lake, today(known), known.vault_retention_days)
     return dg.MaterializeResult(
         metadata=described(
             purged.files,
             bytes=purged.bytes,
             kept_files=purged.kept,
             oldest_kept=purged.oldest,
-            retention_days=days,
+            landing_retention_days=known.landing_retention_days,
+            vault_retention_days=known.vault_retention_days,
+            expired_keys={file: n for file, n in expired.items() if n} or None,
         )
     )
 
@@ -369,6 +374,6 @@ def lineage_ledger(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.
 ASSETS = [
     *_GUARDED,
     *([erasures, key_rotation] if settings().has_ga4 else []),
-    landing_retention,
+    kept_no_longer,
     lineage_ledger,
 ]

@@ -55,18 +55,7 @@ def request(
     Returns:
         the audit record: counts, times and key ids, no identifier.
     """
-    by_key = subjects.pseudonyms(ring)
-    people = by_key[ring.active.id]
-    given = [
-        Name(key_id, name, person)
-        for key_id, names in by_key.items()
-        for name, person in zip(names, people, strict=True)
-    ]
-    with quiet.connect(lake.closed(lake.landing)) as con:
-        owners = by_contact(con, lake, ring, subjects)
-        names = {name.pseudonym for name in given} | {name for _, name in owners}
-        pairs = owners | linked(con, lake, names)
-    others = [Name(key_id, name, name) for key_id, name in pairs]
+    given, others = _people(lake, ring, subjects)
     request_id = subjects.request_id(ring.active)
     before = erasure_list.read_record(lake, request_id) or {}
     record = {
@@ -75,7 +64,7 @@ def request(
         "repeated_at": [*before.get("repeated_at", []), *([now.isoformat()] if before else [])],
         "subjects": len(subjects),
         "linked": max(len(others), before.get("linked", 0)),
-        "key_ids": sorted(by_key),
+        "key_ids": [key.id for key in ring.keys],
         "partitions": before.get("partitions", {}),
         "found": before.get("found", {}),
         "run_ids": sorted({*before.get("run_ids", []), run_id}),
@@ -85,6 +74,26 @@ def request(
     erasure_list.write_record(lake, record)
     erasure_list.add(lake, request_id, [*given, *others], now)
     return record
+
+
+def names_of(lake: Lake, ring: KeyRing, subjects: Subjects) -> set[str]:
+    """Every pseudonym of these people, those that are linked to them too."""
+    given, others = _people(lake, ring, subjects)
+    return {name.pseudonym for name in [*given, *others]}
+
+
+def _people(lake: Lake, ring: KeyRing, subjects: Subjects) -> tuple[list[Name], list[Name]]:
+    by_key = subjects.pseudonyms(ring)
+    given = [
+        Name(key_id, name, person)
+        for key_id, names in by_key.items()
+        for name, person in zip(names, by_key[ring.active.id], strict=True)
+    ]
+    with quiet.connect(lake.closed(lake.landing)) as con:
+        owners = by_contact(con, lake, ring, subjects)
+        names = {name.pseudonym for name in given} | {name for _, name in owners}
+        pairs = owners | linked(con, lake, names)
+    return given, [Name(key_id, name, name) for key_id, name in pairs]
 
 
 def sweep(

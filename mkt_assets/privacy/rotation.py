@@ -34,7 +34,12 @@ from mkt_assets.privacy.raw_files import numbered, parquet
 
 COOKIELESS: Final = "cookieless_daily"
 _RAW: Final = {EVENTS: ("user_pseudo_id", "user_id"), CONSENT: ("subject_id",)}
-_STORED: Final = {EVENTS: ("user_key", "login_key"), CONSENT: ("user_key",)}
+_STORED: Final = {
+    EVENTS: ("user_key", "login_key"),
+    CONSENT: ("user_key",),
+    CONTACTS: ("user_key",),
+}
+_PEOPLE: Final = pa.schema([("user_key", pa.string()), ("key_id", pa.string())])
 
 #: asks the source for a raw partition again (None: the consent log); False where it has it no more
 Land = Callable[[date | None], bool]
@@ -122,7 +127,7 @@ def _rotate_partition(work: _Work, ledger: Path) -> None:
     place = f"{table}/{day}" if day else table
     stored = work.lake.partition(table, day) if day else work.lake.whole(table)
     _map_people(work, [work.ring.key(key_id) for key_id in _old_keys(ledger, active)], day)
-    missing = 0 if table == CONTACTS else _unknown_people(work, stored, table)
+    missing = _unknown_people(work, stored, table)
     if missing and not work.unlink:
         work.rotated.left[place] = missing
         return
@@ -208,8 +213,13 @@ def _add_raw_of(work: _Work, day: date) -> None:
 def _unknown_people(work: _Work, stored: Path, table: str) -> int:
     """People of a partition whose identifier is in no raw file; ``orphans(raw, new)`` for them."""
     active = work.ring.active
+    if table == CONTACTS:
+        everybody = [rows.select(["user_key", "key_id"]) for rows in vault.everything(work.lake)]
+        rows = pa.concat_tables([_PEOPLE.empty_table(), *everybody])
+        work.con.register("vault_people", rows)
+    relation = "vault_people" if table == CONTACTS else parquet(stored)
     named = " union ".join(
-        f"select {column} as name, key_id from {parquet(stored)} where {column} is not null"
+        f"select {column} as name, key_id from {relation} where {column} is not null"
         for column in _STORED[table]
     )
     quietly(
@@ -270,7 +280,6 @@ def _rekey(work: _Work, stored: Path, table: str, lineage: dict[str, str]) -> No
 
 
 def _rekey_vault(work: _Work) -> None:
-    """Who is not in the raw log any more stays under the old key until the vault is next filled."""
     pairs = quietly(work.con, 'select "old", "new" from key_map')
     vault.rekey(work.lake, dict(pairs), work.ring.active.id)
 

@@ -145,12 +145,14 @@ class House:
         self.lake.prepare()
         source = SampleSource(self.lake, self.settings, date(2025, 3, 20))
         source.land_consent(self.DAYS[-1])
+        source.land_contacts(self.DAYS[-1])
         source.land_events(self.DAYS)
         guard = Guard(
             self.lake, self.settings, "run", key=ring.active, erased=listed(self.lake, ring)
         )
         with quiet.connect(self.lake.landing) as con:
             guard.consent(con)
+            guard.contacts(con, self.DAYS[-1])
         guard.events_of(self.DAYS)
         return self
 

@@ -14,7 +14,7 @@ import pytest
 
 from mkt_assets.errors import MktError
 from mkt_assets.ingest.sources import CONSENT, EVENTS, SampleSource, raw_whole
-from mkt_assets.privacy import erasure, erasure_search
+from mkt_assets.privacy import erasure, erasure_search, vault
 from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.ledger import unbalanced
 from mkt_assets.privacy.pseudonyms import Key, KeyRing, pseudonym
@@ -56,10 +56,14 @@ def test_it_ends_where_a_guard_with_the_new_key_would(
 ) -> None:
     wanted = copied("wanted")
     shutil.rmtree(wanted.lake.guarded)
+    shutil.rmtree(wanted.lake.vault)
     wanted.run(ring=ALONE)
     done = turned(house)
     assert done.left == {}
-    assert len(done.done) == len(house.DAYS) + 1
+    assert len(done.done) == len(house.DAYS) + 2
+    assert [rows.to_pylist() for rows in vault.everything(house.lake)] == [
+        rows.to_pylist() for rows in vault.everything(wanted.lake)
+    ]
     assert events(house) == events(wanted)
     assert ledger(house) == ledger(wanted)
     one, other = (pq.read_table(h.lake.whole(CONSENT)).to_pylist() for h in (house, wanted))
@@ -111,6 +115,7 @@ def test_wherever_it_is_cut_it_goes_on(
 def test_a_purged_day_is_asked_of_the_source_again_and_dropped(house: House) -> None:
     shutil.rmtree(house.lake.landing / EVENTS)
     shutil.rmtree(house.lake.landing / CONSENT)
+    shutil.rmtree(house.lake.landing / "contacts")
     source = SampleSource(house.lake, house.settings, date(2025, 3, 20))
     asked: list[date | None] = []
 
@@ -129,9 +134,10 @@ def test_people_without_identifiers_wait_or_are_cut_off(
 ) -> None:
     shutil.rmtree(house.lake.landing / EVENTS)
     shutil.rmtree(house.lake.landing / CONSENT)
+    shutil.rmtree(house.lake.landing / "contacts")
     before = events(house)
     waiting = turned(house)
-    assert (waiting.done, len(waiting.left)) == ([], len(house.DAYS) + 1)
+    assert (waiting.done, len(waiting.left)) == ([], len(house.DAYS) + 2)
     assert events(house) == before
     done = turned(house, unlink=True)
     assert done.left == {}
