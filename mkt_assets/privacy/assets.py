@@ -40,7 +40,18 @@ _CONSENT = [["privacy", CONSENT]] if settings().has_consent_log else []
 _CHANGED_BY = [["privacy", "erasures"], ["privacy", "key_rotation"]] if settings().has_ga4 else []
 _VAULT = [[GROUP, vault.MATCH_KEYS]] if settings().has_contacts else []
 #: what people see of an audit record
-AUDIT = ["request_id", "requested_at", "subjects", "linked", "applied_at", "completed_at"]
+AUDIT = {
+    "request_id": "VARCHAR",
+    "requested_at": "TIMESTAMP WITH TIME ZONE",
+    "subjects": "BIGINT",
+    "linked": "BIGINT",
+    "applied_at": "TIMESTAMP WITH TIME ZONE",
+    "completed_at": "TIMESTAMP WITH TIME ZONE",
+}
+
+
+def _columns(types: Mapping[str, str]) -> dict[str, Any]:
+    return {COLUMNS: dg.TableSchema([dg.TableColumn(n, kind) for n, kind in types.items()])}
 
 
 def _spec(table: str, description: str, deps: list[list[str]]) -> dg.AssetSpec:
@@ -237,6 +248,7 @@ class Erasure(dg.Config):
     deps=[[GROUP, EVENTS], *_CONSENT, *_VAULT],
     group_name=GROUP,
     description="People who asked to be erased, taken out of everything that lies here.",
+    metadata=_columns(AUDIT),
     owners=[PRIVACY_OFFICE],
     kinds={"duckdb", "parquet"},
     backfill_policy=SINGLE_RUN,
@@ -258,7 +270,7 @@ def erasures(
         metadata=described(
             len(records),
             removed={place: found[place] for place in sorted(found)[:100]} or None,
-            requests=preview(pd.DataFrame(records)[AUDIT], rows=20) if records else None,
+            requests=preview(pd.DataFrame(records)[list(AUDIT)], rows=20) if records else None,
         )
     )
 
@@ -273,6 +285,7 @@ class Rotation(dg.Config):
     key=[GROUP, "key_rotation"],
     group_name=GROUP,
     description="The lake's pseudonyms under the active key; run by the job rotate_keys only.",
+    metadata=_columns({"partition": "VARCHAR"}),
     owners=[PRIVACY_OFFICE],
     kinds={"duckdb", "parquet"},
     backfill_policy=SINGLE_RUN,
@@ -313,6 +326,7 @@ def key_rotation(
     key=[GROUP, "retention"],
     group_name=GROUP,
     description="Raw files and match keys past their retention go, whatever else a run does.",
+    metadata=_columns({"file": "VARCHAR"}),
     owners=[PRIVACY_OFFICE],
     kinds={"python"},
     backfill_policy=SINGLE_RUN,

@@ -158,8 +158,8 @@ def test_publishing_comes_after_every_blocking_check(
         assert checked - set(graph["before_publishing"]) == set()
 
 
-def test_the_job_is_the_whole_graph(sample: Told) -> None:
-    assert set(sample["job"]) == sample["assets"].keys()
+def test_the_job_is_the_whole_graph_but_what_is_asked_for(sample: Told) -> None:
+    assert set(sample["job"]) == sample["assets"].keys() - {"privacy/key_rotation"}
     assert sample["schedules"] == {"daily_refresh": ["daily_marketing", "0 6 * * *", "UTC"]}
 
 
@@ -168,7 +168,7 @@ def test_ads_alone_leave_out_what_needs_events(sample: Told, ads_only: Told) -> 
     assert ads_only["assets"].keys() <= sample["assets"].keys()
     assert left_out == {
         "ingest/raw_events", "ingest/raw_consent_log", "ingest/raw_experiments",
-        "ingest/raw_contacts", "privacy/match_keys",
+        "ingest/raw_contacts", "privacy/match_keys", "privacy/erasures", "privacy/key_rotation",
         "privacy/events", "privacy/cookieless_daily", "privacy/consent_log",
         "privacy/experiments", "marts/stg_events", "marts/stg_cookieless_daily",
         "marts/stg_consent_log", "marts/int_sessions", "marts/fct_sessions",
@@ -238,5 +238,6 @@ def test_dg_checks_and_lists_the_definitions(
     assert listed["code"] == 0, listed["err"]
     told = json.loads(listed["out"])
     assert {asset["asset_key"] for asset in told["assets"]} == sample["assets"].keys()
-    assert [job["name"] for job in told["jobs"]] == ["daily_marketing"]
+    jobs = ["daily_marketing", "erase_subjects", "rotate_keys"]
+    assert [job["name"] for job in told["jobs"]] == jobs
     assert [schedule["name"] for schedule in told["schedules"]] == ["daily_refresh"]

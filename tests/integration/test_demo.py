@@ -44,7 +44,7 @@ with dg.DagsterInstance.get() as instance:
             graph.get(key).metadata.keys()
             | instance.get_latest_materialization_event(key).asset_materialization.metadata.keys()
         )
-        for key in graph.executable_asset_keys
+        for key in defs.resolve_job_def("daily_marketing").asset_layer.executable_asset_keys
     }
 print(json.dumps(told))
 """
