@@ -90,7 +90,7 @@ fates as (
         lineage_id,
         case
             when reason = 'folded' then 'kept'
-            when reason in ('consent_denied', 'consent_unset') then 'dropped_consent'
+            when reason in ('consent_denied', 'consent_unset', 'no_ad_consent', 'grant_too_old') then 'dropped_consent'
             else 'quarantined'
         end as fate,
         reason,
