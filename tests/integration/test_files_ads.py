@@ -98,8 +98,8 @@ def test_what_needs_events_is_absent_and_said_to_be(there: Product, february: To
     assert "MKT_EXPERIMENTS_URI" in absent["experiments"]
     out = february["out"]
     assert all(f"Absent         {why}" in out for why in absent.values())
-    for word in ("raw_events", "privacy/events", "consent_log", "cookieless", "sessions", "purchases",
-                 "segments", "experiment_results", "FAILED"):  # fmt: skip
+    for word in ("raw_events", "privacy/events", "consent_log", "cookieless", "sessions",
+                 "purchases", "segments", "experiment_results", "FAILED"):  # fmt: skip
         assert word not in out
 
 
