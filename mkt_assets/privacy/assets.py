@@ -41,17 +41,18 @@ _CHANGED_BY = [["privacy", "erasures"], ["privacy", "key_rotation"]] if settings
 _VAULT = [[GROUP, vault.MATCH_KEYS]] if settings().has_contacts else []
 #: what people see of an audit record
 AUDIT = {
-    "request_id": "VARCHAR",
-    "requested_at": "TIMESTAMP WITH TIME ZONE",
-    "subjects": "BIGINT",
-    "linked": "BIGINT",
-    "applied_at": "TIMESTAMP WITH TIME ZONE",
-    "completed_at": "TIMESTAMP WITH TIME ZONE",
+    "request_id": ("VARCHAR", "The same for the same people under the same key."),
+    "requested_at": ("TIMESTAMP WITH TIME ZONE", "When it was first asked for."),
+    "subjects": ("BIGINT", "Identifiers in the subject file."),
+    "linked": ("BIGINT", "Devices and logins that were found to be theirs too."),
+    "applied_at": ("TIMESTAMP WITH TIME ZONE", "When lake, vault and raw files were without them."),
+    "completed_at": ("TIMESTAMP WITH TIME ZONE", "When the published file was without them."),
 }
 
 
-def _columns(types: Mapping[str, str]) -> dict[str, Any]:
-    return {COLUMNS: dg.TableSchema([dg.TableColumn(n, kind) for n, kind in types.items()])}
+def _columns(types: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    columns = [dg.TableColumn(name, kind, words) for name, (kind, words) in types.items()]
+    return {COLUMNS: dg.TableSchema(columns)}
 
 
 def _spec(table: str, description: str, deps: list[list[str]]) -> dg.AssetSpec:
@@ -285,7 +286,7 @@ class Rotation(dg.Config):
     key=[GROUP, "key_rotation"],
     group_name=GROUP,
     description="The lake's pseudonyms under the active key; run by the job rotate_keys only.",
-    metadata=_columns({"partition": "VARCHAR"}),
+    metadata=_columns({"partition": ("VARCHAR", "A partition that was re-keyed.")}),
     owners=[PRIVACY_OFFICE],
     kinds={"duckdb", "parquet"},
     backfill_policy=SINGLE_RUN,
@@ -326,7 +327,7 @@ def key_rotation(
     key=[GROUP, "retention"],
     group_name=GROUP,
     description="Raw files and match keys past their retention go, whatever else a run does.",
-    metadata=_columns({"file": "VARCHAR"}),
+    metadata=_columns({"file": ("VARCHAR", "A raw file that was removed.")}),
     owners=[PRIVACY_OFFICE],
     kinds={"python"},
     backfill_policy=SINGLE_RUN,
