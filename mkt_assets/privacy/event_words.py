@@ -28,7 +28,6 @@ def closed_columns(
     raw: str,
     expressions: Mapping[str, str],
     shortest_id: int,
-    min_rows: int = MIN_ROWS,
 ) -> dict[str, str]:
     """The columns whose every kept value was looked at and is clean: name -> SQL of the ENUM.
 
@@ -39,10 +38,9 @@ def closed_columns(
         raw: the raw rows, a FROM item with ``row_id``.
         expressions: column -> SQL over a raw row, a VARCHAR.
         shortest_id: identifiers of people from this length on are looked for in the values.
-        min_rows: below this many kept rows no column is looked at.
     """
     ((kept,),) = quietly(con, "select count(*) from guard_decided where fate = 'kept'")
-    if kept < min_rows:
+    if kept < MIN_ROWS:
         return {}
     few = _with_few_values(con, raw, expressions)
     if not few:
@@ -63,7 +61,7 @@ def closed_columns(
 def _with_few_values(
     con: duckdb.DuckDBPyConnection, raw: str, expressions: Mapping[str, str]
 ) -> list[str]:
-    """Estimated in fixed memory, over all rows: only the count is seen, with some room for error."""
+    """Estimated in fixed memory, over all rows; only counts are seen, with room for error."""
     counts = ", ".join(f"approx_count_distinct({e})" for e in expressions.values())
     (counted,) = quietly(con, f"select {counts} from {raw}")
     return [name for name, n in zip(expressions, counted, strict=True) if n <= MOST_WORDS // 2]

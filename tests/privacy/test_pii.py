@@ -130,3 +130,11 @@ def test_an_empty_or_missing_text_is_no_find() -> None:
 def test_only_addresses_of_people_leave_a_file_name() -> None:
     told = pii.redact_emails("/data/2025-03-10/jane.doe@example.com/4006381333931.csv")
     assert told == "/data/2025-03-10/[redacted]/4006381333931.csv"
+
+
+@given(texts=st.lists(st.lists(PIECES | st.text(max_size=6), max_size=6).map("".join), max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_texts_redacted_as_one_are_redacted_each(texts: list[str]) -> None:
+    """The guard scans many texts as one: no pattern may reach across what parts them."""
+    texts = [text.replace("\x1f", "") for text in texts]
+    assert pii.redact("\x1f".join(texts)) == "\x1f".join(map(pii.redact, texts))
