@@ -1,6 +1,6 @@
 """Guard throughput: events in, guarded events out, beside the same work in plain pandas.
 
-    python benchmarks/guard.py [--rows 1000000 10000000] [--pandas-rows 200000]
+    python benchmarks/guard.py [--rows 1000000 10000000] [--pandas-rows 200000] [--data FOLDER]
 
 The events are the sample source's, a million to a file, in row groups as file sources land them;
 seven visitors in ten have an entry in a consent log. Each measurement is a process of its own:
@@ -27,8 +27,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +78,16 @@ class Task:
 # --- the input ---
 
 
+def alone(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Work done in a process of its own: a child's peak memory begins with its parent's."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
 def land(path: Path, rows: int, seed: int, day: date = DAY) -> Path:
     """A raw partition of exactly ``rows`` sample events, or as many as there are."""
+    if path.exists():
+        return path
     path.parent.mkdir(parents=True, exist_ok=True)
     table = sample.events(day, seed=seed, events_per_day=int(rows * SPARE)).slice(0, rows)
     table = table.append_column("source_file", pa.array([SOURCE] * len(table), pa.string()))
@@ -89,6 +99,8 @@ def land(path: Path, rows: int, seed: int, day: date = DAY) -> Path:
 def consent_log(folder: Path, events: str) -> tuple[Path, Path]:
     """A log for seven in ten of the visitors in ``events``, raw and guarded."""
     raw, guarded = folder / "log.parquet", folder / "consent.parquet"
+    if guarded.exists():
+        return raw, guarded
     words = ", ".join(
         f"case when hash(id, {n}) % {every} = 0 then '{DENIED}' else '{GRANTED}' end as {signal}"
         for n, (signal, every) in enumerate(zip(SIGNALS, (20, 3, 3, 3), strict=True))
@@ -309,8 +321,8 @@ def pseudonyms(out: str) -> tuple[Any, ...]:
 
 def beside_pandas(place: Path, rows: int) -> dict[str, Rate]:
     """Guard the same rows with all three; their rates."""
-    landing = land(place / "few" / "events.parquet", rows, seed=7)
-    raw_log, log = consent_log(landing.parent, str(landing))
+    landing = alone(land, place / "few" / "events.parquet", rows, 7)
+    raw_log, log = alone(consent_log, landing.parent, str(landing))
     rates, kept = {}, {}
     for kind in GUARDS:
         out = str(place / "few" / "out.parquet")
@@ -326,10 +338,10 @@ def small_days(place: Path) -> None:
     folder = place / "small"
     days = [DAY] * SMALL_DAYS
     landings = [
-        land(folder / "days" / f"{number}.parquet", 2500, seed=number)
+        alone(land, folder / "days" / f"{number}.parquet", 2500, number)
         for number, _ in enumerate(days)
     ]
-    logs = consent_log(folder, str(folder / "days" / "*.parquet"))
+    logs = alone(consent_log, folder, str(folder / "days" / "*.parquet"))
     task = Task("mkt_assets", [*map(str, landings)], str(folder / "out.parquet"), *map(str, logs))
     measured(f"{SMALL_DAYS}", task)
 
@@ -338,14 +350,14 @@ def large(place: Path, rows: int) -> Rate:
     """Guard ``rows`` as one partition, and as partitions of a million; the first one's rate."""
     folder = place / f"rows_{rows}"
     parts = [
-        land(folder / "events" / f"part_{seed:02d}.parquet", min(MILLION, rows - at), seed=seed)
+        alone(land, folder / "events" / f"part_{seed:02d}.parquet", min(MILLION, rows - at), seed)
         for seed, at in enumerate(range(0, rows, MILLION), start=7)
     ]
-    logs = [str(path) for path in consent_log(folder, str(folder / "events" / "*.parquet"))]
+    logs = alone(consent_log, folder, str(folder / "events" / "*.parquet"))
     out = str(folder / "out.parquet")
-    rate = measured("one", Task("mkt_assets", [str(folder / "events")], out, *logs))
+    rate = measured("one", Task("mkt_assets", [str(folder / "events")], out, *map(str, logs)))
     if len(parts) > 1:
-        measured(f"{len(parts)}", Task("mkt_assets", [*map(str, parts)], out, *logs))
+        measured(f"{len(parts)}", Task("mkt_assets", [*map(str, parts)], out, *map(str, logs)))
     return rate
 
 
@@ -354,13 +366,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[MILLION, 10 * MILLION])
     parser.add_argument("--pandas-rows", type=int, default=200_000)
+    parser.add_argument("--data", type=Path, help="keep the events there, for the next time")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.task:
         print(json.dumps(measure(Task(**json.loads(given.task)))))
         return
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
+        place = given.data or Path(folder)
         print("| guard | partitions | rows | seconds | CPU seconds | rows/s | peak GB |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
         rates = beside_pandas(place, given.pandas_rows)

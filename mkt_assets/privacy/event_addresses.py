@@ -10,6 +10,7 @@ from typing import Final
 import duckdb
 
 from mkt_assets.privacy import pii
+from mkt_assets.privacy.event_slices import Slice
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.urls import clean_url_sql, click_ids_sql
 
@@ -24,13 +25,8 @@ def parameter_text(value: str) -> str:
     )
 
 
-def make_addresses(con: duckdb.DuckDBPyConnection, raw: str) -> None:
-    """Make the temporary ``guard_addresses(raw, clean, click_ids)`` of the kept rows.
-
-    Args:
-        con: the connection, with ``guard_decided``.
-        raw: the raw rows, a FROM item with ``row_id``.
-    """
+def make_addresses(con: duckdb.DuckDBPyConnection, part: Slice) -> None:
+    """Make the temporary ``guard_addresses(raw, clean, click_ids)`` of a slice's kept rows."""
     keys = ", ".join(f"'{name}'" for name in ADDRESSES)
     quietly(
         con,
@@ -38,8 +34,7 @@ def make_addresses(con: duckdb.DuckDBPyConnection, raw: str) -> None:
         create or replace temp table guard_addresses as
         with params as (
             select unnest(raw.event_params) as param
-            from {raw} as raw inner join guard_decided as decided on raw.row_id = decided.row_id
-            where decided.fate = 'kept'
+            from {part.raw} as raw inner join {part.kept} as decided on raw.row_id = decided.row_id
         ),
         addresses as (
             select distinct {parameter_text('param."value"')} as raw

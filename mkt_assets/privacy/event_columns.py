@@ -12,6 +12,7 @@ from typing import Final
 
 from mkt_assets.privacy import pii
 from mkt_assets.privacy.event_addresses import ADDRESSES, parameter_text
+from mkt_assets.privacy.event_slices import Slice
 from mkt_assets.privacy.policy import SIGNALS
 from mkt_assets.privacy.urls import CLICK_IDS
 
@@ -94,27 +95,33 @@ def _parameter_number(name: str) -> str:
     return f"coalesce({value}.int_value, try_cast({value}.string_value as bigint))"
 
 
-def events_sql(  # noqa: PLR0913 - each is needed, none belongs to another
-    *,
-    raw: str,
-    day: date,
-    lineage_ids: Sequence[str],
-    key_id: str,
-    processed_at: datetime,
-    closed: Mapping[str, str],
+def lake_sql(
+    guarded: str, *, day: date, lineage_ids: Sequence[str], key_id: str, processed_at: datetime
 ) -> str:
     """The SELECT whose columns are the guarded events', in the lake's order.
 
+    ``guarded`` is a FROM item of ``guarded_sql``'s rows; ``lineage_ids`` are in the order of
+    ``guard_decided.source``.
+    """
+    lineage = ", ".join(f"'{lineage_id}'" for lineage_id in lineage_ids)
+    # by numbers that do not depend on the order in which the rows came
+    order = "event_timestamp, person, likeness, ordinal"
+    return f"""
+        select {_stamped_sql(day, lineage, key_id, processed_at)}
+        from (select * from {guarded} order by {order})"""
+
+
+def guarded_sql(part: Slice, closed: Mapping[str, str]) -> str:
+    """The SELECT of the kept rows of a slice: clean, in no order.
+
     Needs ``guard_decided``, ``guard_people``, ``guard_logins``, ``guard_orders`` and
-    ``guard_addresses``; ``lineage_ids`` are in the order of ``guard_decided.source``; ``closed``
-    are the columns whose values are known to be clean (see ``event_words``), with their SQL: they
-    are not scanned.
+    ``guard_addresses``; ``closed`` are the columns whose values are known to be clean (see
+    ``event_words``), with their SQL: they are not scanned.
     """
     scanned = [text for text in TEXTS if text not in closed and text not in ADDRESSES]
-    lineage = ", ".join(f"'{lineage_id}'" for lineage_id in lineage_ids)
     return f"""
-        with taken as ({_taken_sql(raw)}),
-        flat as ({_flat_sql(closed)}),
+        with taken as ({_taken_sql(part)}),
+        flat as ({_flat_sql(part, closed)}),
         addressed as (
             select
                 flat.* replace (
@@ -131,12 +138,9 @@ def events_sql(  # noqa: PLR0913 - each is needed, none belongs to another
             -- no lambda here: a pattern in it would be compiled anew for every chunk of rows
             select *, case when is_dirty then {_redacted_pieces(scanned)} end as redacted
             from judged
-        ),
-        guarded as (select {_guarded_sql(scanned)} from cleaned),
-        -- by numbers that do not depend on the order in which the rows came
-        ordered as (select * from guarded order by event_timestamp, person, likeness, ordinal)
+        )
 
-        select {_stamped_sql(day, lineage, key_id, processed_at)} from ordered"""
+        select {_guarded_sql(scanned)} from cleaned"""
 
 
 def _stamped_sql(day: date, lineage: str, key_id: str, processed_at: datetime) -> str:
@@ -157,7 +161,7 @@ def _micros(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def _taken_sql(raw: str) -> str:
+def _taken_sql(part: Slice) -> str:
     positions = ", ".join(
         f"event_params[list_position(names, '{name}')] as p_{name}" for name in _PARAMETERS
     )
@@ -176,12 +180,11 @@ def _taken_sql(raw: str) -> str:
                 raw.*,
                 decided.* exclude (row_id, event_timestamp),
                 list_transform(raw.event_params, lambda param: param."key") as names
-            from {raw} as raw inner join guard_decided as decided on raw.row_id = decided.row_id
-            where decided.fate = 'kept'
+            from {part.raw} as raw inner join {part.kept} as decided on raw.row_id = decided.row_id
         )"""
 
 
-def _flat_sql(closed: Mapping[str, str]) -> str:
+def _flat_sql(part: Slice, closed: Mapping[str, str]) -> str:
     texts = ", ".join(
         [f"{expression} as {name}" for name, expression in {**TEXTS_OF_COLUMNS, **closed}.items()]
         + [f"{_parameter_text(param)} as {name}" for name, param in _TEXTS_OF_PARAMETERS.items()]
@@ -203,7 +206,7 @@ def _flat_sql(closed: Mapping[str, str]) -> str:
             {money},
             analytics_storage, ad_storage, ad_user_data, ad_personalization
         from taken
-        left join guard_people as people on people.raw = user_pseudo_id
+        left join {part.people} as people on people.raw = user_pseudo_id
         left join guard_logins as logins on logins.raw = user_id
         left join guard_orders as orders on orders.raw = ecommerce.transaction_id"""
 

@@ -6,12 +6,13 @@ write, and needs no scan of its rows. What stays out: columns with many values o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import duckdb
 
 from mkt_assets.privacy import pii
+from mkt_assets.privacy.event_slices import Slice, take
 from mkt_assets.privacy.quiet import quietly
 
 #: holds one ENUM type a column; dropped with everything in it when a partition is done
@@ -25,7 +26,7 @@ MOST_WORDS: Final = 1000
 def closed_columns(
     con: duckdb.DuckDBPyConnection,
     *,
-    raw: str,
+    parts: Sequence[Slice],
     expressions: Mapping[str, str],
     shortest_id: int,
 ) -> dict[str, str]:
@@ -35,54 +36,69 @@ def closed_columns(
 
     Args:
         con: the connection.
-        raw: the raw rows, a FROM item with ``row_id``.
+        parts: the slices of the raw rows.
         expressions: column -> SQL over a raw row, a VARCHAR.
         shortest_id: identifiers of people from this length on are looked for in the values.
     """
     ((kept,),) = quietly(con, "select count(*) from guard_decided where fate = 'kept'")
     if kept < MIN_ROWS:
         return {}
-    few = _with_few_values(con, raw, expressions)
+    few = _with_few_values(con, parts, expressions)
     if not few:
         return {}
-    _collect(con, raw, {name: expressions[name] for name in few})
-    told = {name for (name,) in quietly(con, "select distinct name from guard_vocabulary")}
+    _collect(con, parts, {name: expressions[name] for name in few})
+    told = {name for (name,) in quietly(con, _few_words_sql())}
     unclean = {name for (name,) in quietly(con, _unclean_sql(shortest_id))}
     closed = [name for name in few if name in told - unclean]
     quietly(con, f"create schema {SCHEMA}")
     for name in closed:
         # in an order of their own, since the values are written in the order of the type
-        words = f"select word from guard_vocabulary where name = '{name}' order by word"
+        words = f"select distinct word from guard_vocabulary where name = '{name}' order by word"
         quietly(con, f"create type {SCHEMA}.{name} as enum ({words})")
     # the engine may cast before it leaves out the rows that are not kept
     return {name: f"try_cast({expressions[name]} as {SCHEMA}.{name})" for name in closed}
 
 
 def _with_few_values(
-    con: duckdb.DuckDBPyConnection, raw: str, expressions: Mapping[str, str]
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Slice], expressions: Mapping[str, str]
 ) -> list[str]:
-    """Estimated in fixed memory, over all rows; only counts are seen, with room for error."""
+    """Estimated in fixed memory, in all rows; only counts are seen, with room for error."""
     counts = ", ".join(f"approx_count_distinct({e})" for e in expressions.values())
-    (counted,) = quietly(con, f"select {counts} from {raw}")
-    return [name for name, n in zip(expressions, counted, strict=True) if n <= MOST_WORDS // 2]
+    few = set(expressions)
+    for part in parts:
+        (counted,) = quietly(con, f"select {counts} from {part.raw}")
+        few -= {n for n, c in zip(expressions, counted, strict=True) if c > MOST_WORDS // 2}
+    return [name for name in expressions if name in few]
 
 
-def _collect(con: duckdb.DuckDBPyConnection, raw: str, expressions: Mapping[str, str]) -> None:
+def _collect(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Slice], expressions: Mapping[str, str]
+) -> None:
     lists = ", ".join(f"list(distinct {e})" for e in expressions.values())
     names = ", ".join(f"'{name}'" for name in expressions)
-    quietly(
-        con,
-        f"""
-        create or replace temp table guard_vocabulary as
-        select name, word from (
-            select name, unnest(words) as word from (
-                select unnest([{names}]) as name, unnest([{lists}]) as words
-                from {raw} as raw inner join guard_decided as decided on raw.row_id = decided.row_id
-                where decided.fate = 'kept'
+    quietly(con, "create or replace temp table guard_vocabulary (name varchar, word varchar)")
+    for part in parts:
+        take(con, part)
+        quietly(
+            con,
+            f"""
+            insert into guard_vocabulary
+            select name, word from (
+                select name, unnest(words) as word from (
+                    select unnest([{names}]) as name, unnest([{lists}]) as words
+                    from {part.raw} as raw
+                    inner join {part.kept} as decided on raw.row_id = decided.row_id
+                )
             )
+            where word is not null
+            """,
         )
-        where word is not null
-        """,
+
+
+def _few_words_sql() -> str:
+    return (
+        "select name from guard_vocabulary group by name "
+        f"having count(distinct word) <= {MOST_WORDS}"
     )
 
 
