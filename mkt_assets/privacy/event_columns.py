@@ -6,13 +6,15 @@ which rows are taken.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from mkt_assets.privacy import pii
+from mkt_assets.privacy.event_addresses import ADDRESSES, parameter_text
+from mkt_assets.privacy.event_slices import Slice
 from mkt_assets.privacy.policy import SIGNALS
-from mkt_assets.privacy.urls import CLICK_IDS, clean_url_sql, click_ids_sql
+from mkt_assets.privacy.urls import CLICK_IDS
 
 MONEY: Final = "decimal(18, 4)"
 AMOUNTS: Final = ("purchase_revenue", "refund_value", "shipping_value", "tax_value")
@@ -50,7 +52,7 @@ def _last_click(field: str) -> str:
     return f"case when {cross}.source is not null then {cross}.{field} else {manual}.{field} end"
 
 
-_TEXTS_OF_COLUMNS: Final = {
+TEXTS_OF_COLUMNS: Final = {
     "event_name": "event_name",
     "collected_source": "collected_traffic_source.manual_source",
     "collected_medium": "collected_traffic_source.manual_medium",
@@ -71,12 +73,13 @@ _TEXTS_OF_COLUMNS: Final = {
 }
 
 #: every top-level text column that is scanned; transaction_id and items are scanned beside them
-TEXTS: Final = (*_TEXTS_OF_COLUMNS, *_TEXTS_OF_PARAMETERS)
+TEXTS: Final = (*TEXTS_OF_COLUMNS, *_TEXTS_OF_PARAMETERS)
 ITEM_PROSE: Final = ("item_name", "item_brand", "item_category")
 ITEM_TEXTS: Final = ("item_id", *ITEM_PROSE)
 
 #: an identifier shorter than this is found in innocent text by accident
 OWN_ID_LENGTH: Final = 6
+_OWN_IDS: Final = ("user_pseudo_id", "user_id")
 #: between the columns when they are scanned as one: no pattern reaches across it
 _BETWEEN: Final = "chr(31)"
 #: what no text holds: looked for where a person has no identifier of their own to look for
@@ -84,10 +87,7 @@ _NOWHERE: Final = "(chr(31) || chr(30) || chr(31))"
 
 
 def _parameter_text(name: str) -> str:
-    value = f'p_{name}."value"'
-    return (
-        f"coalesce({value}.string_value, {value}.int_value::varchar, {value}.double_value::varchar)"
-    )
+    return parameter_text(f'p_{name}."value"')
 
 
 def _parameter_number(name: str) -> str:
@@ -95,55 +95,63 @@ def _parameter_number(name: str) -> str:
     return f"coalesce({value}.int_value, try_cast({value}.string_value as bigint))"
 
 
-def events_sql(
-    *, raw: str, day: date, lineage_ids: Sequence[str], key_id: str, processed_at: datetime
+def lake_sql(
+    guarded: str, *, day: date, lineage_ids: Sequence[str], key_id: str, processed_at: datetime
 ) -> str:
     """The SELECT whose columns are the guarded events', in the lake's order.
 
-    Needs ``guard_decided``, ``guard_people``, ``guard_logins`` and ``guard_orders``;
-    ``lineage_ids`` are in the order of ``guard_decided.source``.
+    ``guarded`` is a FROM item of ``guarded_sql``'s rows; ``lineage_ids`` are in the order of
+    ``guard_decided.source``.
     """
     lineage = ", ".join(f"'{lineage_id}'" for lineage_id in lineage_ids)
+    # by numbers that do not depend on the order in which the rows came
+    order = "event_timestamp, person, likeness, ordinal"
     return f"""
-        with taken as ({_taken_sql(raw)}),
-        flat as ({_flat_sql()}),
-        addressed as (
-            -- one lambda for both addresses, so that each pattern is compiled once
-            select
-                *,
-                list_transform(
-                    [page_location, page_referrer], lambda url: {clean_url_sql("url")}
-                ) as urls,
-                {click_ids_sql("page_location")} as url_click_ids
-            from flat
-        ),
-        shortened as (
-            select * replace (urls[1] as page_location, urls[2] as page_referrer) from addressed
-        ),
-        joined as (select *, {_joined_texts_sql()} as joined_texts from shortened),
-        judged as (select *, {_is_dirty_sql()} as is_dirty from joined),
-        cleaned as (select *, {_redacted_texts_sql()} as redacted from judged),
-        guarded as (select {_guarded_sql()} from cleaned),
-        -- by numbers that do not depend on the order in which the rows came
-        ordered as (select * from guarded order by event_timestamp, person, likeness, ordinal)
+        select {_stamped_sql(day, lineage, key_id, processed_at)}
+        from (select * from {guarded} order by {order})"""
 
-        select {_stamped_sql(day, lineage, key_id, processed_at)} from ordered"""
+
+def guarded_sql(part: Slice, closed: Mapping[str, str]) -> str:
+    """The SELECT of the kept rows of a slice: clean, in no order.
+
+    Needs ``guard_decided``, ``guard_people``, ``guard_logins``, ``guard_orders`` and
+    ``guard_addresses``; ``closed`` are the columns whose values are known to be clean (see
+    ``event_words``), with their SQL: they are not scanned.
+    """
+    scanned = [text for text in TEXTS if text not in closed and text not in ADDRESSES]
+    return f"""
+        with taken as ({_taken_sql(part)}),
+        flat as ({_flat_sql(part, closed)}),
+        addressed as (
+            select
+                flat.* replace (
+                    location.clean as page_location, referrer.clean as page_referrer
+                ),
+                location.click_ids as url_click_ids
+            from flat
+            left join guard_addresses as location on location.raw = flat.page_location
+            left join guard_addresses as referrer on referrer.raw = flat.page_referrer
+        ),
+        joined as (select *, {_joined_texts_sql(scanned)} as joined_texts from addressed),
+        judged as (select *, {_is_dirty_sql()} as is_dirty from joined),
+        cleaned as (
+            -- no lambda here: a pattern in it would be compiled anew for every chunk of rows
+            select *, case when is_dirty then {_redacted_pieces(scanned)} end as redacted
+            from judged
+        )
+
+        select {_guarded_sql(scanned)} from cleaned"""
 
 
 def _stamped_sql(day: date, lineage: str, key_id: str, processed_at: datetime) -> str:
     """What can be added after the sort, so that the sort need not carry it."""
     key = "concat_ws('|', user_key, event_timestamp, event_name, bundle, ordinal)"
-    signals = ", ".join(f"{signal}::varchar as {signal}" for signal in SIGNALS)
     return f"""
         date '{day}' as event_date,
         event_timestamp,
         event_name,
         md5({key}) as event_key,
-        * exclude (
-            event_timestamp, event_name, person, likeness, ordinal, bundle, source,
-            {", ".join(SIGNALS)}
-        ),
-        {signals},
+        * exclude (event_timestamp, event_name, person, likeness, ordinal, bundle, source),
         '{key_id}' as key_id,
         ([{lineage}])[source] as lineage_id,
         make_timestamptz({_micros(processed_at)}) as processed_at"""
@@ -153,16 +161,17 @@ def _micros(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def _taken_sql(raw: str) -> str:
+def _taken_sql(part: Slice) -> str:
     positions = ", ".join(
         f"event_params[list_position(names, '{name}')] as p_{name}" for name in _PARAMETERS
     )
-    kinds = ", ".join(f"'{kind}'" for kind in CLICK_IDS)
+    # one by one: list_has_any takes six times as long
+    has_kind = " or ".join(f"list_contains(names, '{kind}')" for kind in CLICK_IDS)
     return f"""
         select
             *,
             {positions},
-            case when list_has_any(names, [{kinds}]) then list_transform(
+            case when {has_kind} then list_transform(
                 list_filter(event_params, lambda param: param."value".string_value <> ''),
                 lambda param: param."key"
             ) end as given_params
@@ -171,14 +180,13 @@ def _taken_sql(raw: str) -> str:
                 raw.*,
                 decided.* exclude (row_id, event_timestamp),
                 list_transform(raw.event_params, lambda param: param."key") as names
-            from {raw} as raw inner join guard_decided as decided on raw.row_id = decided.row_id
-            where decided.fate = 'kept'
+            from {part.raw} as raw inner join {part.kept} as decided on raw.row_id = decided.row_id
         )"""
 
 
-def _flat_sql() -> str:
+def _flat_sql(part: Slice, closed: Mapping[str, str]) -> str:
     texts = ", ".join(
-        [f"{expression} as {name}" for name, expression in _TEXTS_OF_COLUMNS.items()]
+        [f"{expression} as {name}" for name, expression in {**TEXTS_OF_COLUMNS, **closed}.items()]
         + [f"{_parameter_text(param)} as {name}" for name, param in _TEXTS_OF_PARAMETERS.items()]
     )
     # the engine may cast before it leaves out the quarantined rows, whose amounts do not fit
@@ -198,42 +206,46 @@ def _flat_sql() -> str:
             {money},
             analytics_storage, ad_storage, ad_user_data, ad_personalization
         from taken
-        left join guard_people as people on people.raw = user_pseudo_id
+        left join {part.people} as people on people.raw = user_pseudo_id
         left join guard_logins as logins on logins.raw = user_id
         left join guard_orders as orders on orders.raw = ecommerce.transaction_id"""
 
 
-def _joined_texts_sql() -> str:
+def _joined_texts_sql(scanned: Sequence[str]) -> str:
     """All texts of a row as one, so that one scan finds out that there is nothing to find."""
     of_item = f"concat_ws({_BETWEEN}, {', '.join(f'item.{name}' for name in ITEM_TEXTS)})"
     items = (
         "case when len(items) > 0 then "
         f"array_to_string(list_transform(items, lambda item: {of_item}), {_BETWEEN}) end"
     )
-    return f"concat_ws({_BETWEEN}, {', '.join(TEXTS)}, {items})"
+    return f"concat_ws({_BETWEEN}, {', '.join(scanned)}, {items})"
 
 
 def _is_dirty_sql() -> str:
+    """Whether a text has the form of personal data, or holds an identifier of the row's person."""
     own = " or ".join(
-        f"coalesce(length({own_id}) >= {OWN_ID_LENGTH} and contains(joined_texts, {own_id}), false)"
-        for own_id in ("user_pseudo_id", "user_id")
+        f"(length({own_id}) >= {OWN_ID_LENGTH} and contains({text}, {own_id}))"
+        for own_id in _OWN_IDS
+        for text in ("joined_texts", *ADDRESSES)
     )
-    return f"({pii.has_personal_sql('joined_texts')} or {own})"
+    return f"({pii.has_personal_sql('joined_texts')} or coalesce({own}, false))"
 
 
-def _redacted(text: str, pattern: str) -> str:
-    """Redact what has a form, then the person's own identifiers, which may have none."""
-    clean = pii.redact_sql(text, pattern)
-    for own_id in ("user_pseudo_id", "user_id"):
+def _without_own(text: str, own_ids: Sequence[str] = _OWN_IDS) -> str:
+    """Redact the person's own identifiers, which may have no form."""
+    for own_id in own_ids:
         sought = f"case when length({own_id}) >= {OWN_ID_LENGTH} then {own_id} else {_NOWHERE} end"
-        clean = f"replace({clean}, {sought}, '{pii.REDACTED}')"
-    return clean
+        text = f"replace({text}, {sought}, '{pii.REDACTED}')"
+    return text
 
 
-def _redacted_texts_sql() -> str:
-    # one list and one lambda, so that the pattern is compiled once and not once a column
-    clean = _redacted("text", pii.PROSE)
-    return f"case when is_dirty then list_transform([{', '.join(TEXTS)}], lambda text: {clean}) end"
+def _redacted_pieces(texts: Sequence[str]) -> str:
+    """Texts redacted as one, so that the pattern is compiled once; SQL of a list, '' for NULL."""
+    # the sign between them may stand in a text or an identifier too: there it becomes a space
+    spaced = [f"replace(coalesce({text}, ''), {_BETWEEN}, ' ')" for text in texts]
+    own_ids = [f"replace({own_id}, {_BETWEEN}, ' ')" for own_id in _OWN_IDS]
+    joined = pii.redact_sql(f" || {_BETWEEN} || ".join(spaced))
+    return f"string_split({_without_own(joined, own_ids)}, {_BETWEEN})"
 
 
 def _items_sql() -> str:
@@ -246,16 +258,15 @@ def _items_sql() -> str:
         f"{name} := case when item.{name} is not null then pair.prose[{number}] end"
         for number, name in enumerate(ITEM_PROSE, start=1)
     )
-    # the prose of an item is redacted as one text, so that the pattern is compiled once
-    prose = f" || {_BETWEEN} || ".join(f"coalesce(item.{name}, '')" for name in ITEM_PROSE)
     pairs = (
         "list_transform(items, lambda item: struct_pack(item := item, "
-        f"code := {_redacted('item.item_id', pii.CODE)}, "
-        f"prose := string_split({_redacted(prose, pii.PROSE)}, {_BETWEEN})))"
+        f"code := {_without_own(pii.redact_sql('item.item_id', pii.CODE))}, "
+        f"prose := {_redacted_pieces([f'item.{name}' for name in ITEM_PROSE])}))"
     )
     packed = f"struct_pack(item_id := pair.code, {clean}, {numbers})".replace("item.", "pair.item.")
     return (
-        f"case when is_dirty then list_transform({pairs}, lambda pair: {packed}) "
+        "case when is_dirty and len(items) > 0 "
+        f"then list_transform({pairs}, lambda pair: {packed}) "
         f"else list_transform(items, lambda item: struct_pack({same}, {numbers})) end"
     )
 
@@ -272,12 +283,18 @@ def _click_id_sql() -> str:
     return f"case{kinds} end"
 
 
-def _guarded_sql() -> str:
-    number = {name: index for index, name in enumerate(TEXTS, start=1)}
+def _guarded_sql(scanned: Sequence[str]) -> str:
+    clean = {
+        name: f"case when {name} is not null then redacted[{number}] end"
+        for number, name in enumerate(scanned, start=1)
+    }
+    clean |= {name: _without_own(name) for name in ADDRESSES}
 
     def texts(*names: str) -> str:
         return ", ".join(
-            f"case when is_dirty then redacted[{number[name]}] else {name} end as {name}"
+            f"case when is_dirty then {clean[name]} else {name} end as {name}"
+            if name in clean
+            else name
             for name in names
         )
 

@@ -47,6 +47,8 @@ TABLES: Final = (
 DAYS_AROUND: Final = 3
 #: GA4's own limit for the name of an event
 LONGEST_NAME: Final = 40
+#: later than any time in microseconds
+_FOREVER: Final = 2**63 - 1
 #: what DECIMAL(18, 4) holds
 MONEY_LIMIT: Final = 1e14
 
@@ -59,7 +61,7 @@ KEPT, DROPPED, COOKIELESS, DUPLICATE, QUARANTINED, ERASED = (
     "erased",
 )
 _FATE = f"enum('{KEPT}', '{DROPPED}', '{COOKIELESS}', '{DUPLICATE}', '{QUARANTINED}', '{ERASED}')"
-_SIGNAL = f"enum('{GRANTED}', '{DENIED}', '{UNSET}')"
+SIGNAL = f"enum('{GRANTED}', '{DENIED}', '{UNSET}')"
 # names in which nothing can be redacted; all others count as alike, so that events that differ in
 # what was redacted are numbered and keep different keys
 _PLAIN_NAME = (
@@ -104,9 +106,10 @@ def decide(con: duckdb.DuckDBPyConnection, question: Question) -> None:
 
 
 def _log_sql(consent: Path | None) -> str:
-    """The consent log of the people seen; there may be none."""
+    """The consent log of the people seen, each entry with the time of the next; may be empty."""
+    signals = ", ".join(SIGNALS)
     source = (
-        f"select person.id as person, epoch_us(changed_at) as changed_us, {', '.join(SIGNALS)} "
+        f"select person.id as person, epoch_us(changed_at) as changed_us, {signals} "
         f"from {parquet(consent)} join (select distinct id, pseudonym from guard_people) as person "
         "on person.pseudonym = user_key"
         if consent
@@ -114,7 +117,17 @@ def _log_sql(consent: Path | None) -> str:
         + ", ".join(f"null::varchar as {signal}" for signal in SIGNALS)
         + " where false"
     )
-    return f"create or replace temp table guard_log as {source}"
+    # an asof join would sort all events, which spills; people have few entries, so look at them all
+    return f"""
+        create or replace temp table guard_log as
+        select
+            person,
+            changed_us,
+            coalesce(
+                lead(changed_us) over (partition by person order by changed_us), {_FOREVER}
+            ) as until_us,
+            {signals}
+        from ({source})"""
 
 
 def _quarantine_sql(day: date) -> str:
@@ -170,8 +183,10 @@ def _decisions_sql(question: Question) -> str:
                 {combined_sql("said_ads", "log.ad_storage")} as ad_storage,
                 coalesce(log.ad_user_data, '{UNSET}') as ad_user_data,
                 coalesce(log.ad_personalization, '{UNSET}') as ad_personalization
-            from narrow asof left join guard_log as log
-                on narrow.person = log.person and narrow.event_timestamp >= log.changed_us
+            from narrow left join guard_log as log
+                on narrow.person = log.person
+                and narrow.event_timestamp >= log.changed_us
+                and narrow.event_timestamp < log.until_us
         ),
 
         refused as (select *, {question.policy.refusal_sql()} as refusal from signalled)
@@ -189,7 +204,7 @@ def _decisions_sql(question: Question) -> str:
                 else '{KEPT}'
             end)::{_FATE} as fate,
             coalesce(fault, case when person is not null then refusal end) as reason,
-            {", ".join(f"{signal}::{_SIGNAL} as {signal}" for signal in SIGNALS)},
+            {", ".join(f"{signal}::{SIGNAL} as {signal}" for signal in SIGNALS)},
             1::integer as ordinal
         from refused"""
 

@@ -50,4 +50,6 @@ def connect(landing: Path, *, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDB
         config={"temp_directory": str(landing / ".spill"), "memory_limit": memory_limit}
     )
     con.execute("set timezone = 'UTC'")
+    # raw files are read few times and pushed more useful things out of the memory there is
+    con.execute("set enable_external_file_cache = false")
     return con

@@ -28,6 +28,8 @@ CAMPAIGN_PARAMETERS: Final = (
 CLICK_IDS: Final = ("gclid", "gbraid", "wbraid", "dclid", "gclsrc", "srsltid", "msclkid")
 
 _RARE_SIGNS = "[@%;]"
+#: without any of these an address has nothing to lose
+_SIGNS = "?#@%;"
 _USERINFO = r"^([A-Za-z][A-Za-z0-9+.\-]*:)?[/\\]{2}[^/\\]*@"
 # an encoded "?" or "#", once or several times over, hides a query in the path
 _HIDDEN_QUERY = r"(?s)%(?:25)*(?:3[Ff]|23).*"
@@ -63,7 +65,9 @@ def clean_url_sql(url: str) -> str:
         f"lambda parameter: regexp_matches(parameter, {literal(_CAMPAIGN)}))"
     )
     kept = f"rtrim(concat('?', array_to_string({kept}, '&')), '?')"
-    return f"({text}) || case when {_has_query(url, 'utm_')} then {kept} else '' end"
+    cleaned = f"({text}) || case when {_has_query(url, 'utm_')} then {kept} else '' end"
+    has_sign = " or ".join(f"contains({url}, '{sign}')" for sign in _SIGNS)
+    return f"case when {has_sign} then {cleaned} else {url} end"
 
 
 def click_ids_sql(url: str) -> str:

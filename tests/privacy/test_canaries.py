@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
+
+from mkt_assets.privacy import event_words
 
 Workplace = Any  # the fixture's type lives in conftest
 
@@ -150,6 +153,17 @@ def test_no_planted_identifier_comes_out(workplace: Workplace) -> None:
     assert (fates.kept, fates.cookieless, fates.duplicates) == (len(rows), len(nobody), 0)
     assert survivors(workplace, [*CANARIES, UNLISTED]) == {}
     assert fates.redactions["page_title"] == len(rows)
+
+
+def test_nor_where_columns_of_few_values_are_scanned_once_a_value(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_words, "MIN_ROWS", 0)
+    rows = [poisoned(workplace, canary, n) for n, canary in enumerate(CANARIES)]
+    quiet = [workplace.event(geo={"country": "Spain"}, event_timestamp=workplace.NOON + 1000)]
+    for some in (rows, rows + quiet, rows[:1]):
+        assert workplace.guard(some).kept == len(some)
+        assert survivors(workplace, [*CANARIES, UNLISTED]) == {}
 
 
 def test_nothing_but_campaigns_comes_out_of_addresses(workplace: Workplace) -> None:

@@ -125,3 +125,11 @@ def test_sql_and_python_redact_alike(texts: list[str]) -> None:
 def test_an_empty_or_missing_text_is_no_find() -> None:
     sql = f"select {pii.redact_sql('t')} from (select unnest(['', null]) as t)"
     assert duckdb.execute(sql).fetchall() == [("",), (None,)]
+
+
+@given(texts=st.lists(st.lists(PIECES | st.text(max_size=6), max_size=6).map("".join), max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_texts_redacted_as_one_are_redacted_each(texts: list[str]) -> None:
+    """The guard scans many texts as one: no pattern may reach across what parts them."""
+    texts = [text.replace("\x1f", "") for text in texts]
+    assert pii.redact("\x1f".join(texts)) == "\x1f".join(map(pii.redact, texts))
