@@ -220,9 +220,16 @@ def _remove_stored(con: duckdb.DuckDBPyConnection, lake: Lake, place: str, now: 
     if not path.is_file():
         return
     is_named = f"coalesce({_is_named(lake, path.stem)}, false)"
-    kept = f"select * from {parquet(path)} as told where not {is_named}"
-    with replacing(path) as writing:
-        quietly(con, f"copy ({kept}) to '{sql_text(writing)}' (format parquet, compression zstd)")
+    if quietly(con, f"select 1 from {parquet(path)} as told where {is_named} limit 1"):
+        # ordered, so that the bytes do not depend on the number of threads
+        kept = (
+            f"select told.* exclude (row_id) from {numbered(path)} as told "
+            f"where not {is_named} order by row_id"
+        )
+        with replacing(path) as writing:
+            quietly(
+                con, f"copy ({kept}) to '{sql_text(writing)}' (format parquet, compression zstd)"
+            )
     _correct_ledger(con, lake, path, now)
 
 
