@@ -10,19 +10,21 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+import pandas as pd
+
 from mkt_assets.calendar_days import last_complete_day
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake, replacing
 from mkt_assets.locks import exclusive
 from mkt_assets.privacy import erasure, erasure_list, erasure_search, vault
-from mkt_assets.privacy.keys import key_ring
+from mkt_assets.privacy.keys import key_ring, refuse_missing
 from mkt_assets.privacy.pseudonyms import KeyRing
 from mkt_assets.privacy.subjects import Subjects, read_subjects
 from mkt_assets.runner import run_job
 from mkt_assets.settings import Settings
 
-#: the run id of a request that found nobody, so that nothing had to be made anew
-_NO_RUN = "none needed"
+#: the run id of what the command does itself, before Dagster makes everything anew
+_BY_COMMAND = "mkt erase"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Told:
     success: bool
     record: dict[str, Any]
     failures: list[str] = field(default_factory=list)
+    is_here: bool = True
 
     def as_text(self) -> str:
         """For people."""
@@ -43,7 +46,7 @@ class Told:
                 f"Not finished: {'; '.join(self.failures)}\nThe request {record['request_id']} is "
                 "recorded: run the same command again, or let the next daily run finish it."
             )
-        if not record["found"] and not rows:
+        if not self.is_here:
             return (
                 f"{who}: nobody of them is here, nothing had to be removed. They are listed, so "
                 f"that late rows stay out. Record: {record['request_id']}"
@@ -71,19 +74,23 @@ def erase(
         MktError: there are no events, a key is missing, or the run lock is held for too long.
     """
     subjects, ring, lake = read_subjects(subject_file), _ring(settings), Lake(settings.data_dir)
-    nobody = _nobody(settings, lake, ring, subjects)
-    if nobody is not None:
-        return Told(success=True, record=nobody)
-    if removals is not None:
-        _hand_over(lake, ring, subjects, removals)
+    now = datetime.now(UTC)
+    lock, patience = lake.locks / "run.lock", settings.lock_timeout_seconds
+    with exclusive(lock, "an erasure", timeout=patience):
+        lake.sweep()
+        if removals is not None:
+            _hand_over(lake, ring, subjects, removals)
+        record = erasure.request(lake, ring, subjects, now=now, run_id=_BY_COMMAND)
+        found = erasure.sweep(lake, ring, now=now, subjects=subjects)
+        if not found and not erasure_search.remains(lake, ring, subjects):
+            erasure.complete(lake, now)
+            return Told(success=True, record=record, is_here=False)
+    # everything that is computed from events: the run needs no subject file, and is told none
     day = newest_day(settings)
-    config = {"privacy__erasures": {"subject_file": str(subject_file.absolute())}}
-    outcome = run_job(settings, "erase_subjects", (day, day), out, config)
-    record = erasure_list.read_record(lake, subjects.request_id(ring.active))
-    if record is None:
-        raise MktError(f"the erasure did not begin: {'; '.join(outcome.failures)}")
-    done = outcome.success and record["completed_at"] is not None
-    return Told(success=done, record=record, failures=outcome.failures)
+    outcome = run_job(settings, "erase_subjects", (day, day), out)
+    done = erasure_list.read_record(lake, record["request_id"]) or record
+    finished = outcome.success and done["completed_at"] is not None
+    return Told(success=finished, record=done, failures=outcome.failures)
 
 
 def verify(settings: Settings, subject_file: Path | None) -> dict[str, int]:
@@ -99,25 +106,16 @@ def verify(settings: Settings, subject_file: Path | None) -> dict[str, int]:
 
 
 def _hand_over(lake: Lake, ring: KeyRing, subjects: Subjects, removals: Path) -> None:
-    """``destination, kind, match_key`` of these people as CSV that only its owner may read."""
+    """``destination, kind, match_key`` of these people as CSV that only its owner may read.
+
+    What an interrupted erasure already wrote there stays: the vault may not know it any more.
+    """
     theirs = vault.rows_of(lake, erasure.names_of(lake, ring, subjects))
+    if removals.is_file():
+        theirs = pd.concat([pd.read_csv(removals, dtype="str"), theirs]).drop_duplicates()
     with replacing(removals.absolute(), mode=0o600) as writing:
         writing.touch(mode=0o600)
         theirs.to_csv(writing, index=False)
-
-
-def _nobody(
-    settings: Settings, lake: Lake, ring: KeyRing, subjects: Subjects
-) -> dict[str, Any] | None:
-    """The closed record of a request about people who are not here; None where somebody is."""
-    now = datetime.now(UTC)
-    with exclusive(lake.locks / "run.lock", "an erasure", timeout=settings.lock_timeout_seconds):
-        if erasure_list.unfinished(lake) or erasure_search.remains(lake, ring, subjects):
-            return None
-        record = erasure.request(lake, ring, subjects, now=now, run_id=_NO_RUN)
-        record |= {"applied_at": now.isoformat(), "completed_at": now.isoformat()}
-        erasure_list.write_record(lake, record)
-        return record
 
 
 def _ring(settings: Settings) -> KeyRing:
@@ -126,6 +124,7 @@ def _ring(settings: Settings) -> KeyRing:
     ring = key_ring(settings, create=False)
     if ring is None:
         raise MktError("there is no pseudonym key yet, so nobody is known here: mkt run first")
+    refuse_missing(ring, Lake(settings.data_dir))
     return ring
 
 

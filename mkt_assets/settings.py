@@ -19,6 +19,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mkt_assets.errors import MktError
+from mkt_assets.privacy import pii
 from mkt_assets.privacy.policy import POLICY_V1, SIGNALS, Policy, UnsetMeans
 from mkt_assets.privacy.pseudonyms import KeyRing
 from mkt_assets.project import dbt_project_dir
@@ -151,6 +152,17 @@ class Settings(BaseSettings):
                 KeyRing.from_json(value.get_secret_value())
             except MktError as error:
                 raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("consent_upstream")
+    @classmethod
+    def _impersonal(cls, value: str | None) -> str | None:
+        found = pii.findings(value) if value else []
+        if found:
+            raise ValueError(
+                f"holds personal data ({', '.join(found)}), and the ledger publishes it: name the "
+                "office, not a person's address or number"
+            )
         return value
 
     @field_validator("analysis_needs", "activation_needs", mode="before")

@@ -116,17 +116,18 @@ def test_the_policy_is_version_1_unless_settings_say_otherwise(
     assert load_settings().policy == POLICY_V1
     monkeypatch.setenv("MKT_POLICY_VERSION", "2")
     monkeypatch.setenv("MKT_ANALYSIS_NEEDS", " AD_STORAGE, analytics_storage,")
-    monkeypatch.setenv("MKT_ACTIVATION_NEEDS", "ad_user_data")
+    monkeypatch.setenv("MKT_ACTIVATION_NEEDS", "ad_user_data,ad_personalization,ad_storage")
     monkeypatch.setenv("MKT_UNSET_MEANS", "granted")
     found = load_settings().policy
-    assert found == Policy("2", ("analytics_storage", "ad_storage"), ("ad_user_data",), "granted")
+    ads = ("ad_storage", "ad_user_data", "ad_personalization")
+    assert found == Policy("2", ("analytics_storage", "ad_storage"), ads, "granted")
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("MKT_ANALYSIS_NEEDS", "ad_storage"),
-        ("MKT_ACTIVATION_NEEDS", "ad_user_data"),
+        ("MKT_ACTIVATION_NEEDS", "ad_user_data,ad_personalization,ad_storage"),
         ("MKT_UNSET_MEANS", "granted"),
     ],
 )
@@ -145,6 +146,9 @@ def test_other_rules_need_another_version(
     [
         ("MKT_ANALYSIS_NEEDS", "analytics_storage,marketing", "unknown signal marketing"),
         ("MKT_ACTIVATION_NEEDS", " , ", "no signal"),
+        ("MKT_ACTIVATION_NEEDS", "ad_storage", "advertising always needs"),
+        ("MKT_POLICY_VERSION", "1.0.0.2", "1 to 32"),
+        ("MKT_CONSENT_UPSTREAM", "our banner, ask dpo@example.com", "holds personal data"),
         ("MKT_UNSET_MEANS", "perhaps", "not_granted"),
         ("MKT_POLICY_VERSION", "", "1 to 32"),
         ("MKT_POLICY_VERSION", "a b", "1 to 32"),

@@ -1,7 +1,8 @@
 """A consent log to the raw consent table; what stays out: which consent holds when (privacy).
 
-Accepted words for a signal: granted/denied, yes/no, true/false, in any case. A blank signal was
-never asked, and unset is not granted: it lands as ``denied``. Any other word is set aside
+Accepted words for a signal: granted/denied, yes/no, true/false, in any case. A blank signal (or
+``unset``) is one that the entry says nothing about: it lands as NULL, so what an earlier entry said
+stays, and where none did it is not granted. Any other word is set aside
 (``unknown_signal``). While such a row is set aside, an earlier grant of that person stays in force,
 so a privacy check must block on rows that this module sets aside.
 """
@@ -23,6 +24,8 @@ from mkt_assets.lake import replacing, sql_text
 SIGNALS = ("ad_storage", "analytics_storage", "ad_user_data", "ad_personalization")
 _SUBJECT = ("subject_id", "user_pseudo_id")
 _GRANTED, _DENIED = ("granted", "yes", "true"), ("denied", "no", "false")
+#: neither granted nor denied nor blank; such a row is set aside
+_UNKNOWN = "unknown"
 _STAGING_PREFIX = ".writing-"
 
 
@@ -87,7 +90,9 @@ def read_consent_log(
 def _notes(blank: int, aside: int) -> tuple[str, ...]:
     notes = ["yes and true count as granted, no and false as denied"]
     if blank:
-        notes.append(f"{blank} rows leave a signal blank: unset is not granted, landed as denied")
+        notes.append(
+            f"{blank} rows leave a signal blank: what was said before stays; unset is not granted"
+        )
     if aside:
         notes.append(
             f"{aside} changes of consent could not be read: earlier grants of these people stay in "
@@ -138,7 +143,7 @@ def _require(subject: str | None, missing: list[str], found: list[str], path: Pa
             file=path,
             column=missing[0],
             remedy="Give subject_id (or user_pseudo_id), changed_at and the four signals "
-            f"{', '.join(SIGNALS)}; a signal that was never asked is denied.",
+            f"{', '.join(SIGNALS)}; leave a signal that was not asked blank.",
         )
 
 
@@ -149,8 +154,8 @@ def _typed(cells: str, source: str) -> str:
         "else try_cast(changed_at as timestamptz) end"
     )
     signals = ", ".join(f"{_signal(name)} as {name}" for name in SIGNALS)
-    blank = " or ".join(f"coalesce(trim({name}), '') = ''" for name in SIGNALS)
-    unknown = " or ".join(f"{name} is null" for name in SIGNALS)
+    blank = " or ".join(_is_blank(name) for name in SIGNALS)
+    unknown = " or ".join(f"coalesce({name} = '{_UNKNOWN}', false)" for name in SIGNALS)
     return f"""(
         select
             subject_id, changed_at, {", ".join(SIGNALS)}, has_blank,
@@ -170,12 +175,17 @@ def _typed(cells: str, source: str) -> str:
     )"""
 
 
+def _is_blank(name: str) -> str:
+    return f"coalesce(lower(trim({name})), '') in ('', 'unset')"
+
+
 def _signal(name: str) -> str:
     word = f"lower(trim({name}))"
     granted, denied = (", ".join(f"'{w}'" for w in words) for words in (_GRANTED, _DENIED))
     return (
         f"case when {word} in ({granted}) then 'granted' "
-        f"when coalesce({word}, '') = '' or {word} in ({denied}) then 'denied' end"
+        f"when {word} in ({denied}) then 'denied' when {_is_blank(name)} then null "
+        f"else '{_UNKNOWN}' end"
     )
 
 

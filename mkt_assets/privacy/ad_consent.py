@@ -40,5 +40,7 @@ def make_states(
         f"create or replace temp table {table} as "
         f"select user_key, coalesce({granted}, false) as is_granted, granted_at from ("
         f"select user_key, max(changed_at) as granted_at, {latest} from {parquet(consent)} "
+        # clocks differ, and the log may hold what is yet to come
+        "where changed_at <= now() "
         "group by user_key)",
     )

@@ -28,6 +28,7 @@ from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guarding import COOKIELESS, Guard
 from mkt_assets.privacy.keys import key_ring, refuse_missing
+from mkt_assets.privacy.late_denials import withdraw
 from mkt_assets.privacy.ledger import LEDGER, by_day, waterfall
 from mkt_assets.privacy.subjects import read_subjects
 from mkt_assets.resources import LakeResource
@@ -93,16 +94,19 @@ def _waterfall(lake: LakeResource, table: str, days: Sequence[date]) -> dict[str
     }
 
 
-def _told(lake: LakeResource, table: str, fates: Mapping[date, Fates]) -> dg.MaterializeResult:
+def _told(
+    lake: LakeResource, table: str, fates: Mapping[date, Fates], **more: Any
+) -> dg.MaterializeResult:
     redactions = pd.Series(dtype="int64")
     for f in fates.values():
         redactions = redactions.add(pd.Series(f.redactions, dtype="int64"), fill_value=0)
     return dg.MaterializeResult(
         asset_key=[GROUP, table],
         metadata=described(
-            sum(f.kept for f in fates.values()),
+            sum(f.stored for f in fates.values()),
             **_waterfall(lake, table, list(fates)),
             redacted_values={k: int(v) for k, v in redactions.items()} or None,
+            **more,
         ),
     )
 
@@ -129,8 +133,11 @@ def guarded_events(
 ) -> Iterator[dg.MaterializeResult]:
     """Let nothing through that was not consented to, one day at a time."""
     days = days_of(context)
-    fates = _guard(context, lake).events_of(days)
-    yield _told(lake, EVENTS, fates)
+    guard = _guard(context, lake)
+    fates = guard.events_of(days)
+    with quiet.connect(lake.lake.landing) as con:
+        late = withdraw(con, lake.lake, guard.policy, now=datetime.now(UTC))
+    yield _told(lake, EVENTS, fates, withdrawn_from_stored_days=late or None)
     counted = [lake.lake.partition(COOKIELESS, day) for day in days]
     yield dg.MaterializeResult(
         asset_key=[GROUP, COOKIELESS],

@@ -8,30 +8,30 @@ anew by the assets downstream. What stays out: proving that nothing is left (``e
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mkt_assets.errors import MktError
 from mkt_assets.ingest.sources import CONSENT, CONTACTS, EVENTS, raw_whole
-from mkt_assets.lake import Lake, replacing, sql_text
+from mkt_assets.lake import Lake, sql_text
 from mkt_assets.privacy import erasure_list, quiet, vault
 from mkt_assets.privacy.erased_rows import find_erased
 from mkt_assets.privacy.erasure_list import Listed, Name, listed
 from mkt_assets.privacy.event_columns import OWN_ID_LENGTH
-from mkt_assets.privacy.ledger import lines_path, stored_rows
-from mkt_assets.privacy.lineage import LEDGER_SCHEMA
-from mkt_assets.privacy.lineage_history import replace_lines
+from mkt_assets.privacy.keys import refuse_missing
+from mkt_assets.privacy.ledger import partitions_by_key
 from mkt_assets.privacy.persons import by_contact, linked, stored_events
-from mkt_assets.privacy.pseudonyms import KeyRing
+from mkt_assets.privacy.pseudonyms import UNLINKED, KeyRing, pseudonym
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.raw_files import numbered, parquet
+from mkt_assets.privacy.stored_partitions import take_out
 from mkt_assets.privacy.subjects import Subjects
 
 #: what the raw tables know a person by, and when: identifiers, microseconds
@@ -55,25 +55,60 @@ def request(
     Returns:
         the audit record: counts, times and key ids, no identifier.
     """
+    refuse_missing(ring, lake)
+    if len(partitions_by_key(lake)) > 1:
+        raise MktError(
+            "a key rotation is under way, and under two keys one person is two: "
+            "run mkt rotate-keys to its end, then ask again"
+        )
     given, others = _people(lake, ring, subjects)
     request_id = subjects.request_id(ring.active)
     before = erasure_list.read_record(lake, request_id) or {}
+    earlier = before.get("earlier", [])
+    if before.get("completed_at"):
+        told = ("completed_at", "partitions", "found", "run_ids")
+        earlier = [*earlier, {name: before[name] for name in told}]
+        before = {"requested_at": before["requested_at"], "linked": before["linked"]}
     record = {
         "request_id": request_id,
         "requested_at": before.get("requested_at", now.isoformat()),
-        "repeated_at": [*before.get("repeated_at", []), *([now.isoformat()] if before else [])],
+        "asked_again_at": now.isoformat() if before else None,
+        "earlier": earlier,
         "subjects": len(subjects),
         "linked": max(len(others), before.get("linked", 0)),
         "key_ids": [key.id for key in ring.keys],
         "partitions": before.get("partitions", {}),
         "found": before.get("found", {}),
         "run_ids": sorted({*before.get("run_ids", []), run_id}),
+        "is_listed": False,
         "applied_at": None,
         "completed_at": None,
     }
     erasure_list.write_record(lake, record)
-    erasure_list.add(lake, request_id, [*given, *others], now)
+    # a clock may run ahead: what is stored now was stored before the request, whatever it says
+    erasure_list.add(lake, request_id, [*given, *others], max(now, _newest(lake, given, others)))
+    record["is_listed"] = True
+    erasure_list.write_record(lake, record)
     return record
+
+
+def _newest(lake: Lake, given: Sequence[Name], others: Sequence[Name]) -> datetime:
+    """The latest moment that stored rows of these people say of themselves."""
+    names = sorted({name.pseudonym for name in [*given, *others]})
+    newest = 0
+    with quiet.connect(lake.closed(lake.landing)) as con:
+        for table, pattern in ((EVENTS, stored_events(lake)), (CONSENT, str(lake.whole(CONSENT)))):
+            keys, moment = _STORED[table]
+            if not any(lake.guarded.glob(f"{table}/**/{table}.parquet")):
+                continue
+            theirs = " or ".join(f"list_contains($names, {key})" for key in keys)
+            ((found,),) = quietly(
+                con,
+                f"select max({moment}) from read_parquet($pattern) where {theirs}",
+                {"names": names, "pattern": pattern},
+            )
+            newest = max(newest, found or 0)
+    return datetime.fromtimestamp(newest / 1e6, UTC) + timedelta(milliseconds=1)
 
 
 def names_of(lake: Lake, ring: KeyRing, subjects: Subjects) -> set[str]:
@@ -88,6 +123,12 @@ def _people(lake: Lake, ring: KeyRing, subjects: Subjects) -> tuple[list[Name], 
         Name(key_id, name, person)
         for key_id, names in by_key.items()
         for name, person in zip(names, by_key[ring.active.id], strict=True)
+    ]
+    # whom a rotation without identifiers renamed can still be computed
+    given += [
+        Name(ring.active.id, pseudonym(UNLINKED + name.pseudonym, ring.active), name.person)
+        for name in given
+        if name.key_id != ring.active.id
     ]
     with quiet.connect(lake.closed(lake.landing)) as con:
         owners = by_contact(con, lake, ring, subjects)
@@ -120,22 +161,38 @@ def sweep(
     names = listed(lake, ring)
     if names is None:
         return {}
-    open_requests = erasure_list.unfinished(lake)
+    open_requests = [record for record in erasure_list.unfinished(lake) if record["is_listed"]]
     with quiet.connect(lake.closed(lake.landing)) as con:
         if not open_requests:
             return _remove_raw(con, lake, names, _landed(lake, days))
         planned = _plan(con, lake, open_requests)
         for place in planned:
             _remove_stored(con, lake, place, now)
-        found = _remove_raw(con, lake, names, _landed(lake, None))
-        found |= _remove_unread(con, lake, subjects)
-        found |= _remove_match_keys(lake)
-    if planned:
-        found |= remove_derived(lake)
-    for record in open_requests:
-        done = {"found": {**record["found"], **found}, "applied_at": now.isoformat()}
-        erasure_list.write_record(lake, {**record, "partitions": planned, **done})
+        found: dict[str, int] = {}
+        steps: list[Callable[[], dict[str, int]]] = [
+            partial(_remove_match_keys, lake),
+            partial(_remove_raw, con, lake, names, _landed(lake, None)),
+            partial(_remove_unread, con, lake, subjects),
+            *([partial(remove_derived, lake)] if planned else []),
+        ]
+        for step in steps:
+            found |= step()
+            _note(lake, open_requests, planned, found)
+    _note(lake, open_requests, planned, found, applied_at=now.isoformat())
     return {**planned, **found}
+
+
+def _note(
+    lake: Lake,
+    requests: Iterable[Mapping[str, Any]],
+    planned: Mapping[str, int],
+    found: Mapping[str, int],
+    **more: Any,
+) -> None:
+    """Write down at once what was removed: a kill must not make the audit forget it."""
+    for record in requests:
+        told = {"partitions": planned, "found": {**record["found"], **found}}
+        erasure_list.write_record(lake, {**record, **told, **more})
 
 
 def complete(lake: Lake, now: datetime) -> int:
@@ -215,46 +272,10 @@ def _is_named(lake: Lake, table: str) -> str:
 
 
 def _remove_stored(con: duckdb.DuckDBPyConnection, lake: Lake, place: str, now: datetime) -> None:
-    """Take the rows out of one partition, then let its ledger lines say what is left."""
     path = lake.guarded / place
-    if not path.is_file():
-        return
-    is_named = f"coalesce({_is_named(lake, path.stem)}, false)"
-    if quietly(con, f"select 1 from {parquet(path)} as told where {is_named} limit 1"):
-        # ordered, so that the bytes do not depend on the number of threads
-        kept = (
-            f"select told.* exclude (row_id) from {numbered(path)} as told "
-            f"where not {is_named} order by row_id"
-        )
-        with replacing(path) as writing:
-            quietly(
-                con, f"copy ({kept}) to '{sql_text(writing)}' (format parquet, compression zstd)"
-            )
-    _correct_ledger(con, lake, path, now)
-
-
-def _correct_ledger(con: duckdb.DuckDBPyConnection, lake: Lake, path: Path, now: datetime) -> None:
-    """Rows that a line says are kept and that are there no more were erased."""
-    table, is_whole = path.stem, path.parent.name == path.stem
-    day = None if is_whole else date.fromisoformat(path.parent.name.removeprefix("event_date="))
-    lines = pq.read_table(lines_path(lake, table, day)).to_pylist()
-    if is_whole:
-        # a log's rows carry no lineage: its lines give up rows in their order
-        left = {None: pq.read_metadata(path).num_rows}
-    else:
-        counted = quietly(con, f"select lineage_id, count(*) from {parquet(path)} group by 1")
-        left = dict(counted)
-    for line in lines:
-        owner = None if is_whole else line["lineage_id"]
-        told, there = stored_rows(line), left.get(owner, 0)
-        gone = max(told - there, 0)
-        left[owner] = max(there - told, 0)
-        line["rows_kept"] -= gone
-        line["rows_erased"] += gone
-        if line["rows_erased"]:
-            reasons = json.loads(line["reasons"]) | {"erased": line["rows_erased"]}
-            line["reasons"] = json.dumps(dict(sorted(reasons.items())))
-    replace_lines(lake, table, day, pa.Table.from_pylist(lines, schema=LEDGER_SCHEMA), now=now)
+    if path.is_file():
+        is_named = _is_named(lake, path.stem)
+        take_out(con, lake, path, is_meant=is_named, reason="erased", now=now)
 
 
 def _landed(lake: Lake, days: Sequence[date] | None) -> list[tuple[str, Path]]:

@@ -83,8 +83,9 @@ def _refuse(ring: KeyRing, key_id: str) -> None:
         ring.key(key_id)
     except MktError as error:
         raise MktError(
-            f"standing erasures cannot be honoured: {error}. mkt rotate-keys then lists them under "
-            "the active key"
+            f"standing erasures cannot be honoured: {error}. With both keys live, mkt rotate-keys "
+            "lists under the active key whom it meets; for the others run mkt erase again with "
+            "their subject file"
         ) from None
 
 

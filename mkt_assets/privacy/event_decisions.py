@@ -10,7 +10,7 @@ pseudonym), ``guard_decided`` (one row per raw row), ``guard_log`` (these people
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,9 @@ import duckdb
 from mkt_assets.lake import sql_text
 from mkt_assets.privacy.erased_rows import find_erased
 from mkt_assets.privacy.erasure_list import Listed
+from mkt_assets.privacy.late_denials import refused_sql
 from mkt_assets.privacy.policy import (
+    CONSENT_DENIED,
     DENIED,
     GRANTED,
     SIGNALS,
@@ -67,9 +69,11 @@ SIGNAL = f"enum('{GRANTED}', '{DENIED}', '{UNSET}')"
 _PLAIN_NAME = (
     "case when regexp_full_match(said.event_name, '[a-z_]{1,31}') then said.event_name end"
 )
+# how exports spell an id that is not there
+_NULL_WORDS = "('', 'null', 'none', 'nan', 'undefined', '(not set)', '0')"
 # a transient token is made up for one page view: it is nobody's identifier
 _HAS_ID = (
-    "(trim(coalesce(user_pseudo_id, '')) <> '' "
+    f"(lower(trim(coalesce(user_pseudo_id, ''))) not in {_NULL_WORDS} "
     "and lower(coalesce(privacy_info.uses_transient_token, 'no')) <> 'yes')"
 )
 
@@ -86,6 +90,7 @@ class Question:
     is_upstream: bool
     sources: Sequence[str]
     erased: Listed | None = None
+    folding: Collection[str] = ()
 
     @property
     def raw(self) -> str:
@@ -102,6 +107,7 @@ def decide(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     quietly(con, _log_sql(question.consent))
     quietly(con, _decisions_sql(question))
     _mark_copies(con, question)
+    _mark_refused_logins(con, question)
     _mark_erased(con, question)
 
 
@@ -255,6 +261,27 @@ def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
         """,
     )
     quietly(con, "drop table guard_copies")
+
+
+def _mark_refused_logins(con: duckdb.DuckDBPyConnection, question: Question) -> None:
+    """A consent log may know a person by login: a refusal there is one on every device."""
+    if question.consent is None:
+        return
+    quietly(
+        con,
+        f"""
+        update guard_decided set fate = '{DROPPED}', reason = '{CONSENT_DENIED}'
+        where fate = '{KEPT}' and row_id in (
+            select raw.row_id
+            from {question.raw} as raw
+            inner join guard_logins as login on login.raw = raw.user_id
+            inner join ({refused_sql(question.consent, question.policy)}) as refusal
+                on refusal.user_key = login.pseudonym
+                and raw.event_timestamp >= refusal.changed_us
+                and raw.event_timestamp < refusal.until_us
+        )
+        """,
+    )
 
 
 def _mark_erased(con: duckdb.DuckDBPyConnection, question: Question) -> None:

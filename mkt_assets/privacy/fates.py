@@ -15,8 +15,9 @@ class Fates:
 
     ``redactions`` counts, by column, the stored values in which something personal was replaced;
     ``notes`` counts what was kept but is worth knowing (an identifier that came as a hash, a
-    consent word that was not understood). ``per_source`` splits everything but ``redactions``
-    and ``notes`` by source file.
+    consent word that was not understood). ``folded`` counts, by kind, the rows that are part of
+    another row (items of one purchase); they are in the counts of their kind. ``per_source``
+    splits everything but ``redactions`` and ``notes`` by source file.
     """
 
     rows_in: int
@@ -26,9 +27,15 @@ class Fates:
     duplicates: int = 0
     quarantined: Mapping[str, int] = field(default_factory=dict)
     erased: int = 0
+    folded: Mapping[str, int] = field(default_factory=dict)
     redactions: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
     per_source: Mapping[str, Fates] = field(default_factory=dict)
+
+    @property
+    def stored(self) -> int:
+        """Rows in the lake: the rows kept, each purchase once."""
+        return self.kept - self.folded.get("kept", 0)
 
     @property
     def rows_dropped(self) -> int:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
     lineage_of: Mapping[str, str],
     processed_at: datetime,
     erased: Listed | None = None,
+    folding: Collection[str] = (),
 ) -> Fates:
     """Guard one day's events.
 
@@ -95,6 +97,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         lineage_of: source file -> lineage id, one for each source object of the partition.
         processed_at: stamped on every row; must know its time zone.
         erased: who is to stay erased, where anybody is.
+        folding: the source files of which a raw row stands for as many rows as it has items.
 
     Raises:
         MktError: the inputs do not fit together, or a query failed; never with a value in it.
@@ -111,6 +114,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         is_upstream=is_upstream(consent_basis, has_log=consent is not None),
         sources=sources,
         erased=erased,
+        folding=folding,
     )
     _refuse_other_keys(con, consent, key)
     folder = quarantine_out.with_name(f"{quarantine_out.name}.parts")
@@ -128,7 +132,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         quietly(con, f"copy ({events}) to '{sql_text(out)}' {_COPY}")
         _write_cookieless(con, question, lineage_ids, cookieless_out)
         _write_quarantine(con, question, quarantine_out)
-        fates = _fates(con, sources, _redactions(con, out), _notes(con))
+        fates = _fates(con, question, _redactions(con, out), _notes(con))
     finally:
         for table in _TABLES:
             quietly(con, f"drop table if exists {table}")
@@ -282,21 +286,49 @@ def _notes(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 def _fates(
     con: duckdb.DuckDBPyConnection,
-    sources: list[str],
+    question: Question,
     redactions: Mapping[str, int],
     notes: Mapping[str, int],
 ) -> Fates:
+    """What became of the source's rows; of an item list a raw row stands for all of its items."""
     rows = quietly(
-        con, "select source, fate::varchar, reason, count(*) from guard_decided group by all"
+        con, "select source, fate::varchar, reason, count(*), 0 from guard_decided group by all"
     )
-    everything: Counter[tuple[str, str | None]] = Counter()
-    by_source: dict[str, Counter[tuple[str, str | None]]] = {s: Counter() for s in sources}
-    for source, fate, reason, count in rows:
-        everything[fate, reason] += count
-        by_source[sources[source - 1]][fate, reason] += count
-    return Fates.counted(
-        everything,
+    sources = list(question.sources)
+    if question.folding:
+        numbers = [sources.index(source) + 1 for source in question.folding]
+        rows += quietly(
+            con,
+            f"""
+            select source, fate::varchar, reason, sum(len(items) - 1)::bigint,
+                sum(len(items) - 1)::bigint
+            from {question.raw} as raw
+            inner join guard_decided as decided on raw.row_id = decided.row_id
+            where len(items) > 1 and list_contains(?::integer[], source)
+            group by all
+            """,
+            [numbers],
+        )
+    everything = _Counted()
+    by_source = {source: _Counted() for source in sources}
+    for source, fate, reason, count, folded in rows:
+        for counted in (everything, by_source[sources[source - 1]]):
+            counted.rows[fate, reason] += count
+            counted.folded[fate] += folded
+    return everything.fates(
         redactions=redactions,
         notes=notes,
-        per_source={source: Fates.counted(counts) for source, counts in by_source.items()},
+        per_source={source: counted.fates() for source, counted in by_source.items()},
     )
+
+
+@dataclass
+class _Counted:
+    """Rows by fate and reason, and how many of them lie in another row."""
+
+    rows: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+    folded: Counter[str] = field(default_factory=Counter)
+
+    def fates(self, **extra: Any) -> Fates:
+        folded = {fate: n for fate, n in sorted(self.folded.items()) if n}
+        return Fates.counted(self.rows, folded=folded, **extra)

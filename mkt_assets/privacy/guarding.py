@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -39,8 +39,8 @@ from mkt_assets.privacy.guard_ads import guard_ads
 from mkt_assets.privacy.guard_consent import guard_consent
 from mkt_assets.privacy.guard_contacts import guard_contacts
 from mkt_assets.privacy.guard_events import guard_events
-from mkt_assets.privacy.ledger import FOLDED, lines_path
-from mkt_assets.privacy.lineage import NO_KEY, ledger_rows, lineage_id
+from mkt_assets.privacy.ledger import FOLDED, FOLDED_COOKIELESS, lines_path
+from mkt_assets.privacy.lineage import ALSO, FATES, NO_KEY, ledger_rows, lineage_id
 from mkt_assets.privacy.lineage_history import replace_lines
 from mkt_assets.privacy.policy import UPSTREAM, Policy
 from mkt_assets.privacy.pseudonyms import Key
@@ -131,6 +131,7 @@ class Guard:
                     lineage_of=lineage_of,
                     processed_at=processed_at,
                     erased=self.erased,
+                    folding=[item.source.uri for item in book.landed if item.folded],
                 )
 
         return book.enter(write, basis)
@@ -265,7 +266,8 @@ class _Book:
             guarded = _share(fates, item, alone=len(self.landed) == 1)
             reasons = Counter(guarded.reasons) + Counter(item.quarantined)
             reasons["duplicate"] += item.duplicates
-            reasons[FOLDED] += item.folded
+            reasons[FOLDED] += guarded.folded.get("kept", 0)
+            reasons[FOLDED_COOKIELESS] += guarded.folded.get("cookieless", 0)
             lines.append(
                 {
                     "lineage_id": lineage_of[item.source.uri],
@@ -275,7 +277,7 @@ class _Book:
                     "source_bytes": item.source.bytes,
                     "source_sha256": item.source.sha256,
                     "rows_in": item.rows_in,
-                    "rows_kept": guarded.kept + item.folded,
+                    "rows_kept": guarded.kept,
                     "rows_dropped_consent": guarded.rows_dropped,
                     "rows_cookieless": guarded.cookieless,
                     "rows_duplicate": guarded.duplicates + item.duplicates,
@@ -290,7 +292,22 @@ class _Book:
                     "processed_at": processed_at,
                 }
             )
-        return ledger_rows(lines)
+        return ledger_rows(_together(lines))
+
+
+def _together(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Equal content is one source object, however many files have it: one line for them all."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        first = found.setdefault(line["lineage_id"], line)
+        if first is line:
+            continue
+        for name in ("rows_in", *FATES):
+            first[name] += line[name]
+        reasons = Counter(json.loads(first["reasons"])) + Counter(json.loads(line["reasons"]))
+        first["reasons"] = json.dumps(dict(sorted(reasons.items())))
+        first["source_uri"] = ALSO.join((first["source_uri"], line["source_uri"]))
+    return list(found.values())
 
 
 def _share(fates: Fates, item: Landed, *, alone: bool) -> Fates:

@@ -22,6 +22,8 @@ from mkt_assets.privacy.lineage import FATES, NO_KEY
 LEDGER = "lineage_ledger"
 #: a reason that is no loss: rows that were kept as part of another row, the items of a purchase
 FOLDED: Final = "folded"
+#: the same of rows that are only counted
+FOLDED_COOKIELESS: Final = "folded_cookieless"
 _FATES = " + ".join(FATES)
 
 _WATERFALL = """

@@ -18,6 +18,9 @@ _DIGITS: Final = 32
 #: the key id of what holds no identifiers
 NO_KEY: Final = "none"
 
+#: between the addresses of files with equal content
+ALSO: Final = " and "
+
 #: the columns that add up to ``rows_in``
 FATES: Final = (
     "rows_kept",
@@ -78,7 +81,7 @@ def ledger_rows(lines: Iterable[Mapping[str, Any]]) -> pa.Table:
     Raises:
         MktError: the fates of a line do not add up to the rows that came in.
     """
-    rows = [{**line, "source_uri": redact_place(line["source_uri"])} for line in lines]
+    rows = [{**line, "source_uri": _redacted(line["source_uri"])} for line in lines]
     for row in rows:
         told = sum(row[fate] for fate in FATES)
         if told != row["rows_in"]:
@@ -87,3 +90,7 @@ def ledger_rows(lines: Iterable[Mapping[str, Any]]) -> pa.Table:
                 f"in, {told} are accounted for: a bug, report it"
             )
     return pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
+
+
+def _redacted(uris: str) -> str:
+    return ALSO.join(map(redact_place, uris.split(ALSO)))

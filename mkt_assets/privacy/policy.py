@@ -16,6 +16,8 @@ from mkt_assets.errors import MktError
 
 #: the Consent Mode v2 signals, in the order of the lake's columns
 SIGNALS = ("analytics_storage", "ad_storage", "ad_user_data", "ad_personalization")
+#: what Consent Mode v2 added for it: a person's data may be sent, and used to pick ads
+ADVERTISING = ("ad_user_data", "ad_personalization")
 GRANTED, DENIED, UNSET = "granted", "denied", "unset"
 
 #: reasons for which the policy drops a row
@@ -27,7 +29,8 @@ UPSTREAM = "upstream:"
 _BASES = ("privacy_info", "consent_log", "privacy_info+consent_log")
 
 _FIRST = "1"
-_VERSION = re.compile(r"[A-Za-z0-9._-]{1,32}")
+# no dot: four numbers with dots are an IP address to every scan
+_VERSION = re.compile(r"[A-Za-z0-9_-]{1,32}")
 #: hex digits of the rules' hash in a stamp: tells rules apart, proves no identity
 _STAMP_DIGITS = 8
 
@@ -55,8 +58,14 @@ class Policy:
                 f"a policy needs signals out of {', '.join(SIGNALS)}"
                 + (f"; unknown: {', '.join(unknown)}" if unknown else "")
             )
+        missing = [need for need in ADVERTISING if need not in self.activation_needs]
+        if missing:
+            raise MktError(
+                f"advertising always needs {' and '.join(ADVERTISING)}; a policy may ask for more, "
+                f"not for less: add {', '.join(missing)}"
+            )
         if not _VERSION.fullmatch(self.version):
-            raise MktError("the version of a policy must be 1 to 32 of A-Z a-z 0-9 . _ -")
+            raise MktError("the version of a policy must be 1 to 32 of A-Z a-z 0-9 _ -")
         if self.unset_means not in get_args(UnsetMeans):
             raise MktError(f"unset means one of {', '.join(get_args(UnsetMeans))}")
         if self.version == _FIRST and self._rules != _FIRST_RULES:

@@ -28,6 +28,8 @@ from mkt_assets.privacy.quiet import quietly
 
 #: a shorter key than the hash's own output weakens HMAC (RFC 2104)
 MIN_KEY_BYTES = 32
+#: before a pseudonym that is hashed anew, since a hash by itself never is
+UNLINKED = "unlinked:"
 _BLOCK_BYTES = 64
 #: shorter than the hex of a least secret, so that id and secret cannot be swapped unnoticed
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
@@ -85,6 +87,8 @@ class KeyRing:
         keys = tuple(_key(number, *pair) for number, pair in enumerate(pairs, start=1))
         if len({key.id for key in keys}) < len(keys):
             raise MktError("two pseudonym keys have the same id: give every key its own")
+        if len({key.secret for key in keys}) < len(keys):
+            raise MktError("two pseudonym keys have the same secret: a rotation needs a new one")
         return KeyRing(keys)
 
 

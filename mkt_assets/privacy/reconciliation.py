@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from mkt_assets.ingest.sources import ADS, CONSENT, CONTACTS, EVENTS, EXPERIMENTS
 from mkt_assets.lake import Lake
 from mkt_assets.privacy.guarding import COOKIELESS
-from mkt_assets.privacy.ledger import FOLDED, LEDGER, has_lines
+from mkt_assets.privacy.ledger import FOLDED, FOLDED_COOKIELESS, LEDGER, has_lines
 
 #: table and day (None where the table has no days) -> rows
 Counts = Mapping[tuple[str, date | None], int]
@@ -27,7 +27,8 @@ _TOLD = f"""
     )
     select
         table_name, "partition",
-        sum(rows_kept - coalesce(rows_for['{FOLDED}'], 0))::bigint, sum(rows_cookieless)::bigint
+        sum(rows_kept - coalesce(rows_for['{FOLDED}'], 0))::bigint,
+        sum(rows_cookieless - coalesce(rows_for['{FOLDED_COOKIELESS}'], 0))::bigint
     from told group by 1, 2
 """
 

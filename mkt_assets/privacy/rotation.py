@@ -28,7 +28,7 @@ from mkt_assets.privacy.erasure_list import Name
 from mkt_assets.privacy.ledger import LEDGER
 from mkt_assets.privacy.lineage import LEDGER_SCHEMA, lineage_id
 from mkt_assets.privacy.lineage_history import replace_lines
-from mkt_assets.privacy.pseudonyms import Key, KeyRing, make_pseudonyms
+from mkt_assets.privacy.pseudonyms import UNLINKED, Key, KeyRing, make_pseudonyms
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.raw_files import numbered, parquet
 
@@ -235,14 +235,14 @@ def _unknown_people(work: _Work, stored: Path, table: str) -> int:
     # the prefix lets a pseudonym, which looks like a hash, be hashed all the same
     make_pseudonyms(
         work.con,
-        identifiers="select 'unlinked:' || name as raw from unknown",
+        identifiers=f"select '{UNLINKED}' || name as raw from unknown",
         key=active,
         table="cut_off",
     )
     quietly(
         work.con,
         "insert into key_map select unknown.key_id, unknown.name, cut_off.pseudonym "
-        "from unknown inner join cut_off on cut_off.raw = 'unlinked:' || unknown.name",
+        f"from unknown inner join cut_off on cut_off.raw = '{UNLINKED}' || unknown.name",
     )
     ((missing,),) = quietly(work.con, "select count(*) from unknown")
     for temporary in ("unknown", "cut_off"):

@@ -20,7 +20,9 @@ from mkt_assets.privacy.match_keys import DESTINATIONS, EMAIL, PHONE, NoKeyError
 from mkt_assets.privacy.pseudonyms import Key, KeyRing, canonical, pseudonym
 
 #: a first line that names its column, as spreadsheets and consent platforms export it
-_HEADERS: Final = frozenset({"subject_id", "user_pseudo_id", "user_id", "user_key", "client_id"})
+_HEADERS: Final = frozenset(
+    {"subject_id", "user_pseudo_id", "user_id", "user_key", "client_id", "email", "e-mail", "phone"}
+)
 #: GA4 keeps no longer identifier; a longer line is another kind of file
 _LONGEST: Final = 256
 _REQUEST_DIGITS: Final = 16

@@ -22,7 +22,7 @@ from mkt_assets.ingest.sources import Landed, raw_whole, read_manifest
 from mkt_assets.lake import Lake
 from mkt_assets.privacy import pii
 from mkt_assets.privacy.ledger import LEDGER
-from mkt_assets.privacy.lineage import LEDGER_SCHEMA
+from mkt_assets.privacy.lineage import ALSO, LEDGER_SCHEMA
 from mkt_assets.privacy.lineage_history import HISTORY, HISTORY_SCHEMA, SUPERSEDED_AT
 from mkt_assets.redaction import redact_place
 
@@ -158,8 +158,9 @@ def way_back(lake: Lake, line: Line) -> Way:
 
 def _is_source_of(item: Landed, line: Line) -> bool:
     # the ledger's address has what is personal redacted, the manifest's is the true one
-    told = (line.told["source_sha256"], line.told["source_uri"])
-    return (item.source.sha256, redact_place(item.source.uri)) == told
+    uris = str(line.told["source_uri"]).split(ALSO)
+    same = item.source.sha256 == line.told["source_sha256"]
+    return same and redact_place(item.source.uri) in uris
 
 
 def _source_state(landed: Path, line: Line, of_line: Sequence[Landed]) -> FileState:

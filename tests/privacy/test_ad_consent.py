@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mkt_assets.privacy import quiet
 from mkt_assets.privacy.ad_consent import make_states
-from mkt_assets.privacy.policy import POLICY_V1, Policy
+from mkt_assets.privacy.policy import ADVERTISING, POLICY_V1, Policy
 
 Workplace = Any  # the fixture's type lives in conftest
 YES, NO = "granted", "denied"
@@ -64,6 +65,21 @@ def test_people_are_told_apart_and_silence_is_no_grant(workplace: Workplace) -> 
 
 
 def test_the_policy_says_which_signals(workplace: Workplace) -> None:
-    policy = Policy(version="2", activation_needs=("ad_storage",))
-    log = [("a", at(1), NO, NO, YES), ("b", at(1), YES, YES, NO)]
-    assert states(workplace, log, policy) == {"a": at(1), "b": None}
+    policy = Policy(version="2", activation_needs=(*ADVERTISING, "ad_storage"))
+    log = [("a", at(1), YES, YES, YES), ("b", at(1), YES, YES, NO), ("c", at(1), NO, NO, YES)]
+    assert states(workplace, log, policy) == {"a": at(1), "b": None, "c": None}
+
+
+def test_a_grant_that_is_yet_to_come_is_none(workplace: Workplace) -> None:
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=20)
+    with quiet.connect(workplace.folder) as con:
+        path = workplace.folder / "log.parquet"
+        con.execute(
+            "copy (select 'x' as user_key, unnest([timestamptz '2025-01-01', ?::timestamptz]) "
+            "as changed_at, unnest(['denied', 'granted']) as ad_user_data, "
+            f"'granted' as ad_personalization) to '{path}' (format parquet)",
+            [soon],
+        )
+        make_states(con, consent=path, policy=POLICY_V1, table="now_state")
+        found = con.execute("select user_key, is_granted from now_state").fetchall()
+    assert found == [("x", False)]

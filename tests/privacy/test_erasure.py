@@ -130,24 +130,48 @@ def test_the_guard_keeps_the_person_out_and_tells_the_same(
 
 
 def test_who_comes_again_with_new_consent_is_kept(house: House, member: dict[str, str]) -> None:
-    subjects = Subjects((member["device"],))
-    middle = datetime(2025, 3, 9, tzinfo=UTC)
-    before = house.rows(EVENTS)
-    erasure.request(house.lake, RING, subjects, now=middle, run_id="r1")
-    erasure.sweep(house.lake, RING, now=middle)
-    assert house.rows(EVENTS) == before
+    key = pseudonym(member["device"], RING.active)
+    path = house.lake.partition(EVENTS, house.DAYS[0])
+    (theirs, *_) = [r for r in pq.read_table(path).to_pylist() if r["user_key"] == key]
+    erased(house, member["device"])
+    erasure.complete(house.lake, NOW)
+    after = int(NOW.timestamp() * 1e6) + 86_400_000_000
+    rows = pq.read_table(path).to_pylist()
+    schema = pq.read_schema(path)
+    returned = pa.Table.from_pylist([*rows, {**theirs, "event_timestamp": after}], schema=schema)
+    pq.write_table(returned, path)
+    erasure.sweep(house.lake, RING, now=NOW, days=house.DAYS)
+    assert pq.read_metadata(path).num_rows == len(rows) + 1
     assert erasure_search.remains(house.lake, RING, None) == {}
+    # asking again takes out what came since
+    erased(house, member["device"])
+    assert pq.read_metadata(path).num_rows == len(rows)
+
+
+def test_the_guard_tells_the_past_from_the_future(workplace: Any, tmp_path: Path) -> None:
+    hour, noon = 3_600_000_000, workplace.NOON
+    name = erasure_list.Name("k1", pseudonym("1.2", RING.active), "p")
+    at = datetime.fromtimestamp(noon / 1e6, UTC)
+    erasure_list.add(Lake(tmp_path), "er_1", [name], at)
+    rows = [
+        workplace.event(user_pseudo_id=who, event_timestamp=noon + when, event_name=f"e{number}")
+        for number, (who, when) in enumerate([("1.2", -hour), ("1.2", hour), ("3.4", -hour)])
+    ]
+    fates = workplace.guard(rows, erased=listed(Lake(tmp_path), RING))
+    assert (fates.kept, fates.erased) == (2, 1)
+    assert {row["event_name"] for row in workplace.kept()} == {"e1", "e2"}
 
 
 def test_asking_again_changes_nothing(house: House, member: dict[str, str]) -> None:
     erased(house, member["device"])
     first = {p: p.read_bytes() for p in house.lake.guarded.rglob("*.parquet")}
-    assert erased(house, member["device"]).keys() <= {
-        *(erasure_list.records(house.lake)[0]["partitions"])
-    }
+    assert erasure.complete(house.lake, NOW) == 1
+    assert erased(house, member["device"]) == {}
     assert {p: p.read_bytes() for p in house.lake.guarded.rglob("*.parquet")} == first
     assert len(erasure_list.records(house.lake)) == 1
-    assert erasure_list.records(house.lake)[0]["repeated_at"]
+    (again,) = erasure_list.records(house.lake)
+    assert again["asked_again_at"]
+    assert again["earlier"][0]["partitions"]
 
 
 def test_somebody_who_is_not_there_is_an_answer(house: House) -> None:

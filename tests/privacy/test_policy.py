@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mkt_assets.errors import MktError
 from mkt_assets.privacy.policy import (
+    ADVERTISING,
     DENIED,
     GRANTED,
     POLICY_V1,
@@ -72,7 +73,9 @@ def test_advertising_needs_every_signal_granted_whatever_unset_means(
 
 
 SETS = st.lists(st.sampled_from(SIGNALS), min_size=1, max_size=6).map(tuple)
-RULES = st.tuples(SETS, SETS, st.sampled_from(["not_granted", "granted"]))
+#: advertising always needs the two signals that are about it, and may need more
+ADS = st.lists(st.sampled_from(SIGNALS), max_size=4).map(lambda more: (*ADVERTISING, *more))
+RULES = st.tuples(SETS, ADS, st.sampled_from(["not_granted", "granted"]))
 
 
 @given(one=RULES, other=RULES)
@@ -81,6 +84,12 @@ def test_equal_stamps_mean_equal_rules(one: Any, other: Any) -> None:
     same = same and one[2] == other[2]
     assert (Policy("2", *one).stamp == Policy("2", *other).stamp) == same
     assert Policy("2", *one).stamp != Policy("3", *one).stamp
+
+
+@pytest.mark.parametrize("needs", [("ad_storage",), ADVERTISING[:1], ADVERTISING[1:]])
+def test_less_than_both_ad_signals_is_no_policy(needs: tuple[str, ...]) -> None:
+    with pytest.raises(MktError, match="advertising always needs"):
+        Policy(version="2", activation_needs=needs)
 
 
 @given(rules=RULES)

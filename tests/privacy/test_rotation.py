@@ -146,6 +146,9 @@ def test_people_without_identifiers_wait_or_are_cut_off(
     for path in house.lake.guarded.glob("events/*/*.parquet"):
         keys |= set(pq.read_table(path)["user_key"].to_pylist())
     assert pseudonym(member["device"], NEW) not in keys
+    told = Subjects((member["device"],))
+    erasure.request(house.lake, BOTH, told, now=NOW, run_id="r")
+    assert sum(erasure.sweep(house.lake, BOTH, now=NOW).values()) > 0
     assert len(keys) == len({row.split("'user_key', '")[1][:64] for row in before})
 
 

@@ -3,6 +3,8 @@ with changes as (
         *,
         rank() over (partition by user_key order by changed_at desc) as recency
     from {{ ref('stg_consent_log') }}
+    -- a grant counts once its time has come
+    where changed_at <= current_timestamp
 )
 
 select

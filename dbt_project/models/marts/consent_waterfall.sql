@@ -90,13 +90,20 @@ fates as (
         lineage_id,
         case
             when reason = 'folded' then 'kept'
-            when reason in ('consent_denied', 'consent_unset', 'no_ad_consent', 'grant_too_old') then 'dropped_consent'
+            when
+                reason in (
+                    'consent_denied',
+                    'consent_unset',
+                    'no_ad_consent',
+                    'grant_too_old',
+                    'withdrawn_by_another_holder'
+                ) then 'dropped_consent'
             else 'quarantined'
         end as fate,
         reason,
         amount as row_count
     from reasons
-    where reason not in ('cookieless', 'duplicate', 'erased')
+    where reason not in ('cookieless', 'folded_cookieless', 'duplicate', 'erased')
 )
 
 select
