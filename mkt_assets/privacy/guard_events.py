@@ -45,6 +45,7 @@ _TABLES = (
     *decisions.TABLES,
     *_OF_A_SLICE,
     "guard_orders",
+    "guard_order_finds",
     "guard_order_keys",
     "guard_vocabulary",
 )
@@ -197,13 +198,18 @@ def _make_orders(con: duckdb.DuckDBPyConnection, question: Question) -> None:
         for own_id in ("user_pseudo_id", "user_id")
     )
     found = f"""
+        create or replace temp table guard_order_finds as
         select ecommerce.transaction_id as raw from {parquet(question.landing)}
         where ecommerce.transaction_id is not null and (
             {pii.has_personal_sql("ecommerce.transaction_id", pii.CODE)}
             or {own}
         )"""
+    quietly(con, found)
+    if not quietly(con, "select 1 from guard_order_finds limit 1"):
+        quietly(con, "create or replace temp table guard_orders (raw varchar, instead varchar)")
+        return
     # the prefix lets an order number that looks like a hash be hashed all the same
-    prefixed = f"select 'order:' || raw as raw from ({found})"
+    prefixed = "select 'order:' || raw as raw from guard_order_finds"
     make_pseudonyms(con, identifiers=prefixed, key=question.key, table="guard_order_keys")
     quietly(
         con,
@@ -235,15 +241,18 @@ def _write_cookieless(
 
 
 def _write_quarantine(con: duckdb.DuckDBPyConnection, question: Question, out: Path) -> None:
+    of_fate = f"from guard_decided where fate = '{decisions.QUARANTINED}'"
+    # most days have none: then nothing but the columns is read
+    limit = "" if quietly(con, f"select 1 {of_fate} limit 1") else "limit 0"
     quietly(
         con,
         f"""
         copy (
             select raw.* exclude (row_id), decided.reason
             from {question.raw} as raw
-            inner join guard_decided as decided on raw.row_id = decided.row_id
-            where decided.fate = '{decisions.QUARANTINED}'
+            inner join ({of_fate}) as decided on raw.row_id = decided.row_id
             order by raw.row_id
+            {limit}
         ) to '{sql_text(out)}' {_COPY}
         """,
     )
