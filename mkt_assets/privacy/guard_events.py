@@ -129,7 +129,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         for table in _TABLES:
             quietly(con, f"drop table if exists {table}")
         quietly(con, f"drop schema if exists {SCHEMA} cascade")
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
     fates.check()
     return fates
 
@@ -143,6 +143,7 @@ def _guarded(con: duckdb.DuckDBPyConnection, question: Question, folder: Path) -
     if len(parts) == 1:
         make_addresses(con, parts[0])
         return f"({guarded_sql(parts[0], closed)})"
+    _remove(folder)
     folder.mkdir(mode=0o700)
     for number, part in enumerate(parts):
         take(con, part)
@@ -155,6 +156,12 @@ def _guarded(con: duckdb.DuckDBPyConnection, question: Question, folder: Path) -
     types = [f"{name}::{SCHEMA}.{name} as {name}" for name in closed]
     types += [f"{signal}::{decisions.SIGNAL} as {signal}" for signal in SIGNALS]
     return f"(select * replace ({', '.join(types)}) from {parquet(folder)})"
+
+
+def _remove(folder: Path) -> None:
+    """The slices' files, those of a killed run too."""
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _sources(
