@@ -82,8 +82,10 @@ OWN_ID_LENGTH: Final = 6
 _OWN_IDS: Final = ("user_pseudo_id", "user_id")
 #: between the columns when they are scanned as one: no pattern reaches across it
 _BETWEEN: Final = "chr(31)"
-#: what no text holds: looked for where a person has no identifier of their own to look for
-_NOWHERE: Final = "(chr(31) || chr(30) || chr(31))"
+#: stands for it inside a text; it too is a control sign that no pattern knows
+_INSTEAD: Final = "chr(30)"
+#: looked for where a person has no identifier of their own to look for: replaces nothing
+_NOTHING: Final = "''"
 
 
 def _parameter_text(name: str) -> str:
@@ -234,18 +236,26 @@ def _is_dirty_sql() -> str:
 def _without_own(text: str, own_ids: Sequence[str] = _OWN_IDS) -> str:
     """Redact the person's own identifiers, which may have no form."""
     for own_id in own_ids:
-        sought = f"case when length({own_id}) >= {OWN_ID_LENGTH} then {own_id} else {_NOWHERE} end"
+        sought = f"case when length({own_id}) >= {OWN_ID_LENGTH} then {own_id} else {_NOTHING} end"
         text = f"replace({text}, {sought}, '{pii.REDACTED}')"
     return text
 
 
 def _redacted_pieces(texts: Sequence[str]) -> str:
-    """Texts redacted as one, so that the pattern is compiled once; SQL of a list, '' for NULL."""
-    # the sign between them may stand in a text or an identifier too: there it becomes a space
-    spaced = [f"replace(coalesce({text}, ''), {_BETWEEN}, ' ')" for text in texts]
-    own_ids = [f"replace({own_id}, {_BETWEEN}, ' ')" for own_id in _OWN_IDS]
-    joined = pii.redact_sql(f" || {_BETWEEN} || ".join(spaced))
+    """Texts redacted as one, so that the pattern is compiled once; SQL of a list of pieces."""
+    own_ids = [f"replace({own_id}, {_BETWEEN}, {_INSTEAD})" for own_id in _OWN_IDS]
+    joined = pii.redact_sql(f" || {_BETWEEN} || ".join(map(_to_join, texts)))
     return f"string_split({_without_own(joined, own_ids)}, {_BETWEEN})"
+
+
+def _to_join(text: str) -> str:
+    return f"replace(coalesce({text}, ''), {_BETWEEN}, {_INSTEAD})"
+
+
+def _text_of_piece(piece: str, text: str) -> str:
+    """The redacted ``text``; one without a find stays as it came, NULL too."""
+    redacted = f"replace({piece}, {_INSTEAD}, {_BETWEEN})"
+    return f"case when {piece} = {_to_join(text)} then {text} else {redacted} end"
 
 
 def _items_sql() -> str:
@@ -255,7 +265,7 @@ def _items_sql() -> str:
     )
     same = ", ".join(f"{name} := item.{name}" for name in ITEM_TEXTS)
     clean = ", ".join(
-        f"{name} := case when item.{name} is not null then pair.prose[{number}] end"
+        f"{name} := {_text_of_piece(f'pair.prose[{number}]', f'item.{name}')}"
         for number, name in enumerate(ITEM_PROSE, start=1)
     )
     pairs = (
@@ -285,7 +295,7 @@ def _click_id_sql() -> str:
 
 def _guarded_sql(scanned: Sequence[str]) -> str:
     clean = {
-        name: f"case when {name} is not null then redacted[{number}] end"
+        name: _text_of_piece(f"redacted[{number}]", name)
         for number, name in enumerate(scanned, start=1)
     }
     clean |= {name: _without_own(name) for name in ADDRESSES}

@@ -48,6 +48,7 @@ _TABLES = (
     *decisions.TABLES,
     *_OF_A_SLICE,
     "guard_orders",
+    "guard_order_finds",
     "guard_order_keys",
     "guard_vocabulary",
 )
@@ -137,7 +138,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         for table in _TABLES:
             quietly(con, f"drop table if exists {table}")
         quietly(con, f"drop schema if exists {SCHEMA} cascade")
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
     fates.check()
     return fates
 
@@ -151,6 +152,7 @@ def _guarded(con: duckdb.DuckDBPyConnection, question: Question, folder: Path) -
     if len(parts) == 1:
         make_addresses(con, parts[0])
         return f"({guarded_sql(parts[0], closed)})"
+    _remove(folder)
     folder.mkdir(mode=0o700)
     for number, part in enumerate(parts):
         take(con, part)
@@ -163,6 +165,12 @@ def _guarded(con: duckdb.DuckDBPyConnection, question: Question, folder: Path) -
     types = [f"{name}::{SCHEMA}.{name} as {name}" for name in closed]
     types += [f"{signal}::{decisions.SIGNAL} as {signal}" for signal in SIGNALS]
     return f"(select * replace ({', '.join(types)}) from {parquet(folder)})"
+
+
+def _remove(folder: Path) -> None:
+    """The slices' files, those of a killed run too."""
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _sources(
@@ -206,13 +214,18 @@ def _make_orders(con: duckdb.DuckDBPyConnection, question: Question) -> None:
         for own_id in ("user_pseudo_id", "user_id")
     )
     found = f"""
+        create or replace temp table guard_order_finds as
         select ecommerce.transaction_id as raw from {parquet(question.landing)}
         where ecommerce.transaction_id is not null and (
             {pii.has_personal_sql("ecommerce.transaction_id", pii.CODE)}
             or {own}
         )"""
+    quietly(con, found)
+    if not quietly(con, "select 1 from guard_order_finds limit 1"):
+        quietly(con, "create or replace temp table guard_orders (raw varchar, instead varchar)")
+        return
     # the prefix lets an order number that looks like a hash be hashed all the same
-    prefixed = f"select 'order:' || raw as raw from ({found})"
+    prefixed = "select 'order:' || raw as raw from guard_order_finds"
     make_pseudonyms(con, identifiers=prefixed, key=question.key, table="guard_order_keys")
     quietly(
         con,
@@ -244,15 +257,18 @@ def _write_cookieless(
 
 
 def _write_quarantine(con: duckdb.DuckDBPyConnection, question: Question, out: Path) -> None:
+    of_fate = f"from guard_decided where fate = '{decisions.QUARANTINED}'"
+    # most days have none: then nothing but the columns is read
+    limit = "" if quietly(con, f"select 1 {of_fate} limit 1") else "limit 0"
     quietly(
         con,
         f"""
         copy (
             select raw.* exclude (row_id), decided.reason
             from {question.raw} as raw
-            inner join guard_decided as decided on raw.row_id = decided.row_id
-            where decided.fate = '{decisions.QUARANTINED}'
+            inner join ({of_fate}) as decided on raw.row_id = decided.row_id
             order by raw.row_id
+            {limit}
         ) to '{sql_text(out)}' {_COPY}
         """,
     )

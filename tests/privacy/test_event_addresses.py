@@ -86,11 +86,11 @@ def test_an_own_identifier_goes_from_addresses_texts_and_items(
 
 def test_what_parts_the_texts_moves_none_of_them(workplace: Workplace) -> None:
     """A control sign in one text must not shift the texts after it."""
-    params = {"page_title": "a\x1fb\x1fc jane@example.com", "source": "news", "medium": "email"}
+    params = {"page_title": "a\x1fb\x1fc jane@example.com", "source": "n\x1ews", "medium": "\x1f"}
     item = {"item_id": "S1", "item_name": "x\x1fy jim@example.com", "item_category": "shoes"}
     workplace.guard([workplace.event(params=params, items=[item])])
     (row,) = workplace.kept("page_title, param_source, param_medium, items")
-    assert row["page_title"] == "a b c [redacted]"
-    assert (row["param_source"], row["param_medium"]) == ("news", "email")
-    assert row["items"][0]["item_name"] == "x y [redacted]"
+    assert row["page_title"] == "a\x1fb\x1fc [redacted]"
+    assert (row["param_source"], row["param_medium"]) == ("n\x1ews", "\x1f")
+    assert row["items"][0]["item_name"] == "x\x1fy [redacted]"
     assert row["items"][0]["item_category"] == "shoes"

@@ -33,7 +33,7 @@ def rows(workplace: Workplace, count: int) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("size", [1, 7, 20])
+@pytest.mark.parametrize("size", [7, 20])
 @pytest.mark.parametrize("files", [1, 4])
 @pytest.mark.parametrize("min_rows", [0, 10**9])
 def test_slices_change_no_row(

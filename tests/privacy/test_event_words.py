@@ -14,7 +14,17 @@ Workplace = Any  # the fixture's type lives in conftest
 
 OWN_ID, ANOTHER = "customer-8821-q", "kunde-77-\u00e4\u00f6"
 WORDS = st.sampled_from(
-    [None, "", "Germany", "S\u00e3o Paulo", "jane@example.com", f"the {OWN_ID}!", ANOTHER, "\x1f"]
+    [
+        None,
+        "",
+        "Germany",
+        "S\u00e3o Paulo",
+        "jane@example.com",
+        f"the {OWN_ID}!",
+        ANOTHER,
+        "\x1f",
+        "\x1e",
+    ]
 )
 
 
@@ -37,9 +47,10 @@ def events(workplace: Workplace, words: list[tuple[str | None, ...]]) -> list[di
     ]
 
 
+@pytest.mark.slow
 @given(words=st.lists(st.tuples(WORDS, WORDS, WORDS), max_size=6))
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_the_rows_are_the_same_with_and_without(
     workplace: Workplace, words: list[tuple[str | None, ...]]
