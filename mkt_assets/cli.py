@@ -224,6 +224,7 @@ def lineage(
 ) -> None:
     """Show the way back: from a lineage id, or a payload file, to the files of the source rows."""
     with _refusals(as_json):
+        from mkt_assets.activation import payload
         from mkt_assets.lake import Lake
         from mkt_assets.privacy import tracing
         from mkt_assets.privacy import tracing_text as words
@@ -234,7 +235,13 @@ def lineage(
         if asked.endswith(".json") or Path(asked).is_file():
             trace = tracing.trace_payload(lines, Path(asked))
             told: Any = words.payload_as_dict(trace)
-            text, success = words.payload_as_text(trace), not trace.unresolved
+            content = json.loads(Path(asked).read_text(encoding="utf-8"))
+            stated = content.get("idempotency_key")
+            changed = stated is not None and payload.idempotency_key(content) != stated
+            faults = ["its content was changed: the idempotency key is of another"] * changed
+            told |= {"success": not (trace.unresolved or faults), "problems": faults}
+            text = "\n".join([words.payload_as_text(trace), *(f"not valid: {f}" for f in faults)])
+            success = told["success"]
         else:
             ways = [tracing.way_back(lake, line) for line in tracing.resolve(lines, asked)]
             told = {"success": True, "lineage": [words.way_as_dict(way) for way in ways]}

@@ -146,7 +146,6 @@ def test_other_rules_need_another_version(
     [
         ("MKT_ANALYSIS_NEEDS", "analytics_storage,marketing", "unknown signal marketing"),
         ("MKT_ACTIVATION_NEEDS", " , ", "no signal"),
-        ("MKT_ACTIVATION_NEEDS", "ad_storage", "advertising always needs"),
         ("MKT_POLICY_VERSION", "1.0.0.2", "1 to 32"),
         ("MKT_CONSENT_UPSTREAM", "our banner, ask dpo@example.com", "holds personal data"),
         ("MKT_UNSET_MEANS", "perhaps", "not_granted"),

@@ -79,16 +79,20 @@ def guard_ads(
     if missing:
         raise InputError("ad rows lack columns", column=", ".join(missing))
     columns: dict[str, Any] = {name: list(_known(frame[name])) for name in _TEXTS}
-    redactions = Counter(
-        name
-        for name, pattern in _TEXTS.items()
-        for text in columns[name]
-        if text is not None and pii.redact(text, pattern) != text
-    )
     clean = {
         name: [None if text is None else pii.redact(text, pattern) for text in columns[name]]
         for name, pattern in _TEXTS.items()
     }
+    clean["campaign_id"] = [
+        before if before is not None and _is_plain_id(before) else after
+        for before, after in zip(columns["campaign_id"], clean["campaign_id"], strict=True)
+    ]
+    redactions = Counter(
+        name
+        for name in _TEXTS
+        for before, after in zip(columns[name], clean[name], strict=True)
+        if before != after
+    )
     clean["campaign"] = _told_apart(clean, columns["campaign"])
     arrays = [
         pa.array(clean[field.name], field.type)
@@ -113,6 +117,13 @@ def _lineage(lineage_of: Mapping[str, str], source: Any) -> str:
     return lineage_of[source]
 
 
+def _is_plain_id(text: str) -> bool:
+    """Ad platforms give ids of 15 to 19 digits; a card has a check digit."""
+    from stdnum import luhn
+
+    return text.isdecimal() and text.isascii() and not luhn.is_valid(text)
+
+
 def _known(column: pd.Series[Any]) -> list[str | None]:
     return [None if pd.isna(value) else str(value) for value in column]
 
@@ -128,7 +139,9 @@ def _told_apart(clean: dict[str, list[Any]], before: list[Any]) -> list[Any]:
         if len(rows) == 1 or not redacted:
             continue
         ids = [clean["campaign_id"][row] for row in redacted]
-        use_ids = all(ids) and len(set(ids)) == len(ids)
+        # a long id behind the mark would look like a card to every scan
+        use_ids = all(i and not pii.findings(f"{name} #{i}") for i in ids)
+        use_ids = use_ids and len(set(ids)) == len(ids)
         for number, (row, campaign_id) in enumerate(zip(redacted, ids, strict=True), start=1):
             names[row] = f"{name} #{campaign_id if use_ids else number}"
     return names

@@ -19,14 +19,15 @@ REDACTED: Final = "[redacted]"
 
 # what may separate groups of digits: also non-breaking, and percent-encoded in addresses
 _GAP = "(?:[ +.\\-\u00a0\u2009\u2011\u202f]|%20)"
-_WIDE_GAP = "(?:[ ().\\-/\u00a0\u2009\u2011\u202f]|%20|%2[89])"
+_WIDE_GAP = "(?:[ ().\\-/\u00a0\u2009\u2011\u202f]|%20|%2[89Ff])"
 _AT = "(?:[@\uff20\ufe6b]|%(?:25)*40|&#64;)"
 _WORD = "[^\\s\\x00-\\x1f@\uff20\ufe6b<>()\\[\\]{},;:\"'|/\\\\?&=#!*]"
 _LETTER = "[A-Za-z\u00a1-\U0010ffff]"
 _COLON = "(?::|%3[Aa])"
 _HEX = "[0-9A-Fa-f]"
 # an underscore is part of a word, yet in names of campaigns it separates
-_START = r"(?:\b|_)"
+# so does a percent-escape in an address: "%20" has no word boundary behind it
+_START = r"(?:\b|_|%[0-9A-Fa-f]{2})"
 
 _EMAIL = rf"{_WORD}+{_AT}{_WORD}+(?:\.|%2[Ee]){_LETTER}{{2,}}"
 _ASSIGNED = (
@@ -54,11 +55,14 @@ _PHONE_ABROAD = rf"(?:\+|%2[Bb]|{_START}00){_WIDE_GAP}?[1-9](?:{_WIDE_GAP}{{0,3}
 _PHONE_GROUPED = (
     rf"\([0-9]{{3}}\){_WIDE_GAP}?[0-9]{{3}}{_GAP}[0-9]{{4}}"
     rf"|[0-9]{{3}}{_GAP}[0-9]{{3}}{_GAP}[0-9]{{4}}"
-    rf"|(?:\b|_)0[0-9]{{2,4}}{_WIDE_GAP}{{1,3}}[0-9]{{3,4}}{_GAP}?[0-9]{{3,5}}"
+    rf"|{_START}0[0-9]{{2,4}}{_WIDE_GAP}{{1,3}}[0-9]{{3,4}}{_GAP}?[0-9]{{3,5}}"
+    # in pairs, as in France; with one hyphen, as in the Netherlands
+    rf"|{_START}0[1-9](?:{_GAP}[0-9]{{2}}){{4}}|{_START}06-[0-9]{{8}}"
 )
 _PHONE_PLAIN = _START + r"0[1-9][0-9]{8,10}"
 _CARD_GROUPED = (
     rf"[0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}[0-9]{{1,7}}"
+    r"|[0-9]{4}_[0-9]{4}_[0-9]{4}_[0-9]{4}"
     rf"|3[47][0-9]{{2}}{_GAP}[0-9]{{6}}{_GAP}[0-9]{{5}}"
 )
 #: the prefixes of payment cards, so that order numbers that begin with a date stay

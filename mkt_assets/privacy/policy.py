@@ -62,7 +62,7 @@ class Policy:
         if missing:
             raise MktError(
                 f"advertising always needs {' and '.join(ADVERTISING)}; a policy may ask for more, "
-                f"not for less: add {', '.join(missing)}"
+                f"not for less: add {', '.join(missing)} to MKT_ACTIVATION_NEEDS"
             )
         if not _VERSION.fullmatch(self.version):
             raise MktError("the version of a policy must be 1 to 32 of A-Z a-z 0-9 _ -")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,6 +17,7 @@ import pytest
 
 from mkt_assets.errors import MktError
 from mkt_assets.ingest.sources import CONSENT, CONTACTS, EVENTS, raw_whole
+from mkt_assets.lake import Lake
 from mkt_assets.privacy import erasure, erasure_list, erasure_search, quiet, vault
 from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.ledger import unbalanced

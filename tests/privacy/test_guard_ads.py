@@ -12,6 +12,7 @@ import pytest
 
 from mkt_assets.errors import InputError, MktError
 from mkt_assets.privacy.guard_ads import SCHEMA, guard_ads
+from mkt_assets.privacy.pii import findings
 
 DAY = date(2025, 3, 10)
 NOW = datetime(2025, 3, 11, tzinfo=UTC)
@@ -110,3 +111,20 @@ def test_rows_of_another_day_or_an_unknown_file_are_refused() -> None:
         guarded({"source_file": "elsewhere.csv"})
     with pytest.raises(InputError, match="clicks"):
         guard_ads(rows({}).drop(columns="clicks"), day=DAY, lineage_of={}, processed_at=NOW)
+
+
+def test_ids_of_ad_platforms_stay_and_cards_do_not() -> None:
+    ids = ["23851234567890124", "23851234567890127", "4111111111111111"]
+    table, redactions = guarded(*({"campaign": f"c{i}", "campaign_id": i} for i in ids))
+    assert table["campaign_id"].to_pylist() == [*ids[:2], "[redacted]"]
+    assert redactions == {"campaign": 3, "campaign_id": 1}
+
+
+def test_a_mark_with_a_long_id_behind_it_is_no_card() -> None:
+    names = [f"mail jane{n}@example.com" for n in (1, 2)]
+    ids = ["30569309025904", "30569309025912"]
+    pairs = zip(names, ids, strict=True)
+    table, _ = guarded(*({"campaign": name, "campaign_id": i} for name, i in pairs))
+    told = table["campaign"].to_pylist()
+    assert len(set(told)) == 2
+    assert all(findings(name) == [] for name in told)

@@ -133,3 +133,19 @@ def test_texts_redacted_as_one_are_redacted_each(texts: list[str]) -> None:
     """The guard scans many texts as one: no pattern may reach across what parts them."""
     texts = [text.replace("\x1f", "") for text in texts]
     assert pii.redact("\x1f".join(texts)) == "\x1f".join(map(pii.redact, texts))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/call%200171%202345678",
+        "utm_campaign=%280171%29%202345678",
+        "x%20NL91ABNA0417164300",
+        "tel%3D0171%2F2345678",
+        "Retarget 06 12 34 56 78",
+        "06-12345678",
+        "4111_1111_1111_1111",
+    ],
+)
+def test_numbers_behind_escapes_in_pairs_or_with_underscores_are_found(text: str) -> None:
+    assert pii.REDACTED in pii.redact(text)
