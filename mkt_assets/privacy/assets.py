@@ -27,7 +27,7 @@ from mkt_assets.privacy import charts, erasure, erasure_list, quiet, retention, 
 from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guarding import COOKIELESS, Guard
-from mkt_assets.privacy.keys import key_ring, refuse_missing
+from mkt_assets.privacy.keys import key_ring, refuse_missing, remember
 from mkt_assets.privacy.late_denials import withdraw
 from mkt_assets.privacy.ledger import LEDGER, by_day, waterfall
 from mkt_assets.privacy.subjects import read_subjects
@@ -75,6 +75,7 @@ def _guard(context: dg.AssetExecutionContext, lake: LakeResource) -> Guard:
     ring = key_ring(known) if known.has_ga4 else None
     if ring is not None:
         refuse_missing(ring, lake.lake)
+        remember(ring, lake.lake)
     return Guard(
         lake.lake,
         known,
@@ -315,6 +316,7 @@ def key_rotation(
             return False
         return True
 
+    refuse_missing(ring, lake.lake)
     done = rotation.rotate(lake.lake, ring, land=land, now=datetime.now(UTC), unlink=config.unlink)
     if done.left:
         raise MktError(

@@ -11,7 +11,7 @@ import pytest
 from mkt_assets.doctor import examine
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake
-from mkt_assets.privacy.keys import key_ring, refuse_missing
+from mkt_assets.privacy.keys import key_ring, refuse_missing, remember
 from mkt_assets.privacy.lineage import FATES, ledger_rows
 from mkt_assets.privacy.lineage_history import replace_lines
 from mkt_assets.privacy.pseudonyms import KeyRing
@@ -81,3 +81,15 @@ def test_the_doctor_names_a_missing_key(tmp_path: Path, monkeypatch: pytest.Monk
     assert told.status == "fail"
     assert "'k1'" in told.seen
     assert SECRETS["k2"] not in told.seen
+
+
+def test_another_secret_under_a_known_id_is_refused(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    enter(lake, 1, "k1")
+    remember(ring("k1"), lake)
+    refuse_missing(ring("k2", "k1"), lake)
+    other = json.dumps({"k2": SECRETS["k2"], "k1": "5b" * 32})
+    with pytest.raises(MktError, match="'k1' stands for another secret"):
+        refuse_missing(KeyRing.from_json(other), lake)
+    stored = (tmp_path / "keys" / "fingerprints.json").read_text(encoding="utf-8")
+    assert SECRETS["k1"] not in stored
