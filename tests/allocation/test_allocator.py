@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mkt_assets.allocation import allocate
-from mkt_assets.allocation.guardrails import verify
+from mkt_assets.allocation.guardrails import to_cents, verify
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.errors import MktError
 from mkt_assets.forecast import response
@@ -62,7 +62,9 @@ def test_the_budget_is_spent_exactly_within_the_guardrails(
 ) -> None:
     rows, guardrail, share = problem
     current = response.fit(rows).current
-    budget = None if share is None else float(current.sum()) * (1 + share * guardrail)
+    # guardrails are about the current spend as it is stated, in whole cents
+    stated = float(to_cents(current).sum()) / 100
+    budget = None if share is None else stated * (1 + share * guardrail)
     out = allocate(rows, budget, guardrail)
     wanted = float(current.sum()) if budget is None else budget
     assert round(out["proposed"].sum(), 2) == pytest.approx(round(wanted, 2), abs=1e-9)
