@@ -84,7 +84,8 @@ def erase(
         found = erasure.sweep(lake, ring, now=now, subjects=subjects)
         if not found and not erasure_search.remains(lake, ring, subjects):
             erasure.complete(lake, now)
-            return Told(success=True, record=record, is_here=False)
+            closed = erasure_list.read_record(lake, record["request_id"]) or record
+            return Told(success=True, record=closed, is_here=False)
     # everything that is computed from events: the run needs no subject file, and is told none
     day = newest_day(settings)
     outcome = run_job(settings, "erase_subjects", (day, day), out)
