@@ -12,6 +12,7 @@ from mkt_assets.doctor import examine
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake
 from mkt_assets.privacy.keys import key_ring, refuse_missing, remember
+from mkt_assets.privacy.ledger import partitions_by_key
 from mkt_assets.privacy.lineage import FATES, ledger_rows
 from mkt_assets.privacy.lineage_history import replace_lines
 from mkt_assets.privacy.pseudonyms import KeyRing
@@ -57,6 +58,7 @@ def test_a_key_of_superseded_lines_alone_may_go(tmp_path: Path) -> None:
     enter(lake, 1, "k1")
     enter(lake, 1, "k2")
     refuse_missing(ring("k2"), lake)
+    assert partitions_by_key(lake) == {"k2": 1}
 
 
 def test_a_lost_sample_key_is_not_replaced_behind_stored_data(tmp_path: Path) -> None:
