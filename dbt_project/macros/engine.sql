@@ -18,6 +18,11 @@
     list_sort(list_distinct(flatten(list({{ column }}))))
 {%- endmacro %}
 
+{# The distinct ids of two lists, either of which may be null, in order. #}
+{% macro union_of_lists(one, another) -%}
+    list_sort(list_distinct(list_concat({{ one }}, {{ another }})))
+{%- endmacro %}
+
 {# GA4 timestamps are microseconds since 1970 in UTC. #}
 {% macro utc_from_micros(column) -%} make_timestamp({{ column }}) {%- endmacro %}
 
@@ -37,6 +42,17 @@
    is null or empty. #}
 {% macro each_count(column) -%}
     unnest(map_entries(cast(cast({{ column }} as json) as map(varchar, bigint))))
+{%- endmacro %}
+
+{# An instant some days earlier, to the second. #}
+{% macro days_before(column, days) -%} {{ column }} - interval '{{ days }}' day {%- endmacro %}
+
+{# The value of the row itself or, where it is null, of the last row before it that has one. #}
+{% macro last_known(value, partition_by, order_by) -%}
+    last_value({{ value }} ignore nulls) over (
+        partition by {{ partition_by }} order by {{ order_by }}
+        rows between unbounded preceding and current row
+    )
 {%- endmacro %}
 
 {% macro matches(column, pattern) -%} regexp_matches({{ column }}, '{{ pattern }}') {%- endmacro %}

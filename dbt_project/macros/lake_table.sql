@@ -3,12 +3,12 @@
    since read_parquet fails on a pattern that matches nothing. #}
 {% macro lake_table(name) -%}
     {%- set relation = source('lake', name) -%}
-    {%- if not execute or lake_has_files(relation) -%}
+    {%- set node = graph.sources.values()
+        | selectattr('source_name', 'equalto', 'lake')
+        | selectattr('name', 'equalto', name) | first if execute -%}
+    {%- if not execute or not relation.external or lake_has_files(node) -%}
         {{ relation }}
     {%- else -%}
-        {%- set node = graph.sources.values()
-            | selectattr('source_name', 'equalto', 'lake')
-            | selectattr('name', 'equalto', name) | first -%}
         (
             select
                 {%- for column in node.columns.values() %}
@@ -20,9 +20,13 @@
 {%- endmacro %}
 
 
-{# Whether the source's file pattern matches any file. A unit test's fixture is not a file: true. #}
-{% macro lake_has_files(relation) -%}
-    {%- if not relation.external -%} {{ return(true) }} {%- endif -%}
-    {%- set pattern = relation.external.split("read_parquet('")[1].split("',")[0] -%}
-    {{ return(run_query("select count(*) from glob('" ~ pattern ~ "')").columns[0].values()[0] > 0) }}
+{# The pattern of a source's files, as text for SQL. #}
+{% macro lake_pattern(node) -%}
+    {{ return(env_var('MKT_LAKE_DIR', '../data/lake') | replace("'", "''") ~ '/' ~ node.config.meta.files) }}
+{%- endmacro %}
+
+
+{# Whether the source's pattern matches any file. #}
+{% macro lake_has_files(node) -%}
+    {{ return(run_query("select count(*) from glob('" ~ lake_pattern(node) ~ "')").columns[0].values()[0] > 0) }}
 {%- endmacro %}

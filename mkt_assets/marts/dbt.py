@@ -5,6 +5,7 @@ What stays out: Dagster's view of the models (that is `assets.py`).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -56,6 +57,16 @@ def export_environment(settings: Settings) -> None:
     os.environ["MKT_LAKE_DIR"] = str(lake.guarded)
     os.environ["MKT_WAREHOUSE_PATH"] = str(lake.warehouse)
     os.environ["MKT_DBT_ACTIVATION_NEEDS"] = ",".join(settings.activation_needs)
+    os.environ["MKT_DBT_CODE"] = project_digest(settings)
+
+
+def project_digest(settings: Settings) -> str:
+    """What the marts are made with: incremental models are built anew when it changes."""
+    digest = hashlib.sha256(repr((dbt_exclude(settings), settings.activation_needs)).encode())
+    for path in _project_files():
+        digest.update(path.relative_to(dbt_project_dir()).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
 @contextmanager
@@ -93,11 +104,19 @@ def prepared_manifest(settings: Settings) -> Path:
 def _is_fresh(manifest: Path) -> bool:
     if not manifest.is_file():
         return False
+    return max(f.stat().st_mtime for f in _project_files()) <= manifest.stat().st_mtime
+
+
+def _project_files() -> list[Path]:
     project = dbt_project_dir()
     files = [project / "dbt_project.yml", project / "profiles.yml"]
     for folder in _SOURCES:
-        files += [p for p in (project / folder).rglob("*") if p.is_file()]
-    return max(f.stat().st_mtime for f in files) <= manifest.stat().st_mtime
+        files += [
+            path
+            for path in sorted((project / folder).rglob("*"))
+            if path.is_file() and path.suffix != ".pyc"
+        ]
+    return files
 
 
 def _parse(settings: Settings) -> None:

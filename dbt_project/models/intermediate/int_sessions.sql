@@ -1,33 +1,24 @@
--- One row per session: what its own events say of it. Purchases and the channel group come later.
-with events as (
-    select
-        *,
-        {{ tuple(['event_timestamp', 'event_key']) }} as event_order,
-        -- source, medium and campaign are taken together from one place, never mixed
-        coalesce(collected_source, param_source) as event_source,
-        case when collected_source is null then param_medium else collected_medium end as event_medium,
-        case when collected_source is null then param_campaign else collected_campaign end as event_campaign
-    from {{ ref('stg_events') }}
-    where session_key is not null
-),
+-- One row per session: what its own events say of it. Purchases, the channel group and the look-back come later.
+{{ config(
+    materialized='incremental',
+    meta={'dates': {
+        'column': 'session_date',
+        'follows': {'int_session_days': [0, 0]},
+        'spans': ['last_event_date'],
+        'entity': {'rows': 'int_session_days', 'key': 'session_key', 'date': 'event_date'},
+    }}
+) }}
 
-touches as (
-    select
-        *,
-        coalesce({{ click_id_says('source') }}, event_source) as touch_source,
-        coalesce({{ click_id_says('medium') }}, event_medium, '(not set)') as touch_medium,
-        coalesce(event_campaign, '(not set)') as touch_campaign
-    from events
-),
+{%- set stale = stale_dates() if is_incremental() %}
 
-flagged as (
-    select
-        *,
-        coalesce(
-            lower(touch_source) != '(direct)'
-            and event_name not in ('session_start', 'first_visit'), false
-        ) as is_touch
-    from touches
+with days as (
+    select * from {{ ref('int_session_days') }}
+    {%- if is_incremental() %}
+    where session_key in (
+        select picked.session_key from {{ ref('int_session_days') }} as picked
+        where {{ among('picked.event_date', stale) }}
+    )
+    {%- endif %}
 ),
 
 sessions as (
@@ -35,31 +26,32 @@ sessions as (
         session_key,
         min(user_key) as user_key,
         min(event_date) as session_date,
-        min(occurred_at) as started_at,
-        {{ first_by('session_source', 'event_order') }} as last_click_source,
-        {{ first_by("coalesce(session_medium, '(not set)')", 'event_order', 'session_source is not null') }}
-            as last_click_medium,
-        {{ first_by("coalesce(session_campaign, '(not set)')", 'event_order', 'session_source is not null') }}
-            as last_click_campaign,
-        {{ first_by('touch_source', 'event_order', 'is_touch') }} as touch_source,
-        {{ first_by('touch_medium', 'event_order', 'is_touch') }} as touch_medium,
-        {{ first_by('touch_campaign', 'event_order', 'is_touch') }} as touch_campaign,
-        {{ first_by('page_location', 'event_order') }} as landing_page,
-        {{ first_by('device_category', 'event_order') }} as device_category,
-        {{ first_by('country', 'event_order') }} as country,
+        max(event_date) as last_event_date,
+        min(started_at) as started_at,
+        {{ first_by('last_click_source', 'event_date') }} as last_click_source,
+        {{ first_by('last_click_medium', 'event_date', 'last_click_source is not null') }} as last_click_medium,
+        {{ first_by('last_click_campaign', 'event_date', 'last_click_source is not null') }} as last_click_campaign,
+        {{ first_by('touch_source', 'event_date') }} as touch_source,
+        {{ first_by('touch_medium', 'event_date', 'touch_source is not null') }} as touch_medium,
+        {{ first_by('touch_campaign', 'event_date', 'touch_source is not null') }} as touch_campaign,
+        {{ first_by('landing_page', 'event_date') }} as landing_page,
+        {{ first_by('device_category', 'event_date') }} as device_category,
+        {{ first_by('country', 'event_date') }} as country,
+        {{ first_by('region', 'event_date') }} as region,
         sum(engagement_time_msec) as engagement_time_msec,
-        max(case when is_session_engaged then 1 else 0 end) as engaged_flag,
-        count(*) as events,
-        sum(case when is_page_view then 1 else 0 end) as page_views,
-        sum(case when is_key_event then 1 else 0 end) as key_events,
-        {{ lineage_list('lineage_id') }} as lineage_ids
-    from flagged
+        max(engaged_flag) as engaged_flag,
+        sum(events) as events,
+        sum(page_views) as page_views,
+        sum(key_events) as key_events,
+        {{ lineage_list_of_lists('lineage_ids') }} as lineage_ids
+    from days
     group by session_key
 )
 
 select
     session_key,
     session_date,
+    last_event_date,
     started_at,
     user_key,
     coalesce(last_click_source, touch_source, '(direct)') as session_source,
@@ -77,6 +69,8 @@ select
     landing_page,
     device_category,
     country,
+    region,
+    cast(engagement_time_msec as bigint) as engagement_time_msec,
     engagement_time_msec > 10000
     or key_events > 0
     or page_views >= 2
@@ -86,3 +80,6 @@ select
     cast(key_events as bigint) as key_events,
     lineage_ids
 from sessions
+{%- if is_incremental() %}
+where {{ among('session_date', stale) }}
+{%- endif %}

@@ -3,10 +3,10 @@ with users as (
         user_key,
         min(event_date) as first_seen_date,
         max(event_date) as last_seen_date,
-        sum(case when event_name = 'view_item' then 1 else 0 end) as item_views,
-        sum(case when event_name = 'add_to_cart' then 1 else 0 end) as cart_additions,
-        {{ lineage_list('lineage_id') }} as lineage_ids
-    from {{ ref('stg_events') }}
+        sum(item_views) as item_views,
+        sum(cart_additions) as cart_additions,
+        {{ lineage_list_of_lists('lineage_ids') }} as lineage_ids
+    from {{ ref('int_user_days') }}
     group by user_key
 ),
 

@@ -1,55 +1,52 @@
-with events as (
-    select
-        *,
-        transaction_id is null as is_transaction_id_derived,
-        coalesce(
-            transaction_id, 'txn_' || {{ surrogate_key(['user_key', 'event_timestamp']) }}
-        ) as purchase_id
-    from {{ ref('stg_events') }}
-    -- a refund that names no transaction refunds none that we know
-    where event_name = 'purchase' or (event_name = 'refund' and transaction_id is not null)
+{{ config(
+    materialized='incremental',
+    meta={'dates': {
+        'column': 'purchase_date',
+        'follows': {'int_purchases': [0, 0], 'int_purchase_events': [0, 0]},
+        'spans': ['first_refund_date', 'last_refund_date'],
+        'entity': {'rows': 'int_purchase_events', 'key': 'transaction_id', 'date': 'event_date'},
+    }}
+) }}
+
+with purchases as (
+    select * from {{ ref('int_purchases') }}
+    {%- if is_incremental() %}
+    where {{ among('purchase_date', stale_dates()) }}
+    {%- endif %}
 ),
 
-ranked as (
+refunds as (
     select
-        *,
-        row_number() over (partition by purchase_id order by event_timestamp, event_key) as occurrence
-    from events
-    where event_name = 'purchase'
-),
-
-totals as (
-    select
-        purchase_id,
-        sum(case when event_name = 'purchase' then 1 else 0 end) as purchase_events,
-        sum(case when event_name = 'refund' then 1 else 0 end) as refund_events,
-        sum(case when event_name = 'refund' then refund_value end) as refund_value,
+        transaction_id,
+        sum(refund_value) as refund_value,
+        min(event_date) as first_refund_date,
+        max(event_date) as last_refund_date,
         {{ lineage_list('lineage_id') }} as lineage_ids
-    from events
-    group by purchase_id
+    from {{ ref('int_purchase_events') }}
+    where event_name = 'refund' and transaction_id in (select picked.transaction_id from purchases as picked)
+    group by transaction_id
 )
 
 select
-    ranked.purchase_id as transaction_id,
-    ranked.occurred_at as purchased_at,
-    ranked.event_date as purchase_date,
-    ranked.user_key,
-    ranked.session_key,
-    cast(
-        coalesce(ranked.purchase_revenue, {{ sum_of_items('ranked.items', 'item_revenue') }}) as decimal(18, 4)
-    ) as revenue,
-    ranked.tax_value as tax,
-    ranked.shipping_value as shipping,
-    ranked.currency,
-    cast({{ sum_of_items('ranked.items', 'quantity') }} as bigint) as quantity,
-    ranked.items,
-    totals.refund_events > 0 as is_refunded,
-    cast(totals.refund_value as decimal(18, 4)) as refund_value,
-    ranked.is_transaction_id_derived,
-    ranked.purchase_revenue is null as is_revenue_from_items,
-    cast(totals.purchase_events - 1 as bigint) as duplicate_events,
-    totals.lineage_ids
-from ranked
-inner join totals on ranked.purchase_id = totals.purchase_id
-where ranked.occurrence = 1
-order by ranked.event_date, ranked.purchase_id
+    purchases.transaction_id,
+    purchases.purchased_at,
+    purchases.purchase_date,
+    purchases.user_key,
+    purchases.session_key,
+    purchases.revenue,
+    purchases.tax,
+    purchases.shipping,
+    purchases.currency,
+    purchases.quantity,
+    purchases.items,
+    refunds.transaction_id is not null as is_refunded,
+    cast(refunds.refund_value as decimal(18, 4)) as refund_value,
+    refunds.first_refund_date,
+    refunds.last_refund_date,
+    purchases.is_transaction_id_derived,
+    purchases.is_revenue_from_items,
+    purchases.duplicate_events,
+    {{ union_of_lists('purchases.lineage_ids', 'refunds.lineage_ids') }} as lineage_ids
+from purchases
+left join refunds on purchases.transaction_id = refunds.transaction_id
+order by purchases.purchase_date, purchases.transaction_id

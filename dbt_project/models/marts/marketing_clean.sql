@@ -1,5 +1,5 @@
 with ads as (
-    select * from {{ ref('stg_ad_performance') }}
+    select * from {{ ref('int_ad_days') }}
 ),
 
 campaign_spellings as (

@@ -15,6 +15,7 @@ select
     lake.click_id_type,
     lake.device_category,
     lake.country,
+    lake.region,
     {{ blank_to_null('lake.session_source') }} as session_source,
     {{ blank_to_null('lake.session_medium') }} as session_medium,
     {{ blank_to_null('lake.session_campaign') }} as session_campaign,

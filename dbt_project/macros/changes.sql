@@ -1,0 +1,214 @@
+{# Which days must be built again, kept in the warehouse itself, so that no run, crash or build of a
+   few models can lose one.
+
+   `builds.changes` has a row for each time that a producer (a model, or a table of the lake) changed
+   the rows of a day; `builds.readings` how far each consumer has read. Both are written in the
+   transaction that replaces a model's rows. A consumer's stale days are those that one of the
+   producers it follows changed since it last read.
+
+   A model says what it follows in its config:
+   meta={'dates': {'column': its day,
+                   'follows': {producer: [first, last]},  days around a changed one that it touches
+                   'spans': [columns of other days that a row's values come from],
+                   'entity': {'rows': model, 'key': column, 'date': column}}}
+   where a row is made of another model's rows of several days with one key. #}
+
+
+{# on-run-start: what differs in the lake from what was last seen is a change, whoever made it:
+   a daily run, late data, an erasure, a file removed by hand. #}
+{% macro note_lake_changes() -%}
+    {{ return(adapter.dispatch('note_lake_changes')()) }}
+{%- endmacro %}
+
+{% macro default__note_lake_changes() -%} {%- endmacro %}
+
+{% macro duckdb__note_lake_changes() -%}
+    {%- if execute -%}
+    create schema if not exists builds;
+    create table if not exists builds.changes (producer varchar, event_date date, number bigint);
+    create table if not exists builds.readings (consumer varchar, producer varchar, number bigint, code varchar);
+    create table if not exists builds.lake_files (producer varchar, event_date date, looks varchar);
+    create or replace temporary table lake_now as
+        select '' as producer, current_date as event_date, '' as looks where false
+        {%- for node in graph.sources.values() if '/event_date=*/' in node.config.meta.files and lake_has_files(node) %}
+        union all
+        select
+            'lake.{{ node.name }}',
+            cast(regexp_extract(filename, 'event_date=([0-9-]{10})/[^/]*$', 1) as date),
+            -- whole seconds do: nobody writes the lake while dbt runs, and dbt takes seconds to start
+            size || ' ' || last_modified
+        from read_blob('{{ lake_pattern(node) }}')
+        {%- endfor %};
+    insert into builds.changes
+    select
+        coalesce(lake.producer, seen.producer),
+        coalesce(lake.event_date, seen.event_date),
+        (select coalesce(max(number), 0) + 1 from builds.changes)
+    from lake_now as lake
+    full join builds.lake_files as seen on lake.producer = seen.producer and lake.event_date = seen.event_date
+    where lake.looks is distinct from seen.looks;
+    delete from builds.lake_files;
+    insert into builds.lake_files from lake_now;
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The days that this model has to build again, as a list of ISO dates; asked twice of one build, by the
+   model and by the strategy, and answered alike. #}
+{% macro stale_dates() -%}
+    {%- set dates = model.config.meta.dates -%}
+    {%- set changed -%}
+        {%- for producer, reach in dates.follows.items() %}
+        {{ "union" if not loop.first }}
+        select changes.event_date + cast(days.n as integer) as event_date
+        from builds.changes as changes
+        cross join range({{ reach[0] }}, {{ reach[1] + 1 }}) as days (n)
+        where changes.producer = '{{ producer }}' and changes.number > {{ read_until(producer) }}
+        {%- endfor %}
+    {%- endset -%}
+    {%- set query -%}
+        with changed as ({{ changed }})
+        {%- if 'spans' in dates %},
+        touched as (
+            select distinct built.*
+            from {{ this }} as built
+            inner join changed
+                on
+                    changed.event_date >= least(built.{{ dates.column }}, built.{{ dates.spans | join(', built.') }})
+                    and changed.event_date <= greatest(built.{{ dates.column }}, built.{{ dates.spans | join(', built.') }})
+        )
+        {%- endif %}
+        select event_date from changed
+        {%- if 'spans' in dates %}
+        union
+        select {{ dates.column }} from touched
+        {%- endif %}
+        {%- if 'entity' in dates %}
+        union
+        select parts.{{ dates.entity.date }}
+        from {{ ref(dates.entity.rows) }} as parts
+        where parts.{{ dates.entity.key }} in (
+            select picked.{{ dates.entity.key }} from {{ ref(dates.entity.rows) }} as picked
+            where picked.{{ dates.entity.date }} in (select event_date from changed)
+            {%- if 'spans' in dates %}
+            union
+            select {{ dates.entity.key }} from touched
+            {%- endif %}
+        )
+        {%- endif %}
+        order by 1
+    {%- endset -%}
+    {{ return(run_query(query).columns[0].values() | map('string') | list) }}
+{%- endmacro %}
+
+
+{# The number of the producer's last change that this model has seen. #}
+{% macro read_until(producer) -%}
+    coalesce((
+        select max(number) from builds.readings
+        where consumer = '{{ model.name }}' and producer = '{{ producer }}'
+    ), 0)
+{%- endmacro %}
+
+
+{# A condition that a day lies between `back` days before the first and `ahead` days after the last of `dates`. #}
+{% macro around(column, dates, back=0, ahead=0) -%}
+    {%- if not dates -%} false
+    {%- else -%}
+    {{ column }} between date '{{ dates[0] }}' - {{ back }} and date '{{ dates[-1] }}' + {{ ahead }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# A condition that a day is among `dates`; literals, so that only their files are opened. #}
+{% macro among(column, dates) -%}
+    {%- if not dates -%} false
+    {%- else -%} {{ column }} in ({% for day in dates %}date '{{ day }}'{{ ", " if not loop.last }}{% endfor %})
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# A model is built anew, whole, when its code or a setting is not the one it was built with. #}
+{% macro should_full_refresh() -%}
+    {%- set told = config.get('full_refresh') -%}
+    {%- if told is not none -%} {{ return(told) }} {%- endif -%}
+    {%- if flags.FULL_REFRESH or not execute or not follows_dates() -%} {{ return(flags.FULL_REFRESH) }} {%- endif -%}
+    {{ return(not is_of_this_code()) }}
+{%- endmacro %}
+
+{% macro follows_dates() -%}
+    {{ return(target.type == 'duckdb' and model is defined and 'dates' in model.config.get('meta', {})) }}
+{%- endmacro %}
+
+{% macro is_of_this_code() -%}
+    {%- set found = run_query(
+        "select count(*) from builds.readings where consumer = '" ~ model.name ~ "' and code = '" ~ this_code() ~ "'"
+    ) -%}
+    {{ return(found.columns[0].values()[0] > 0) }}
+{%- endmacro %}
+
+{# A digest of the project and the settings; the platform tells it. #}
+{% macro this_code() -%} {{ return(env_var('MKT_DBT_CODE', 'by hand')) }} {%- endmacro %}
+
+
+{# The incremental strategy: whole days are replaced where their rows changed, and emptied where they
+   became empty, which `delete+insert` by key does not do. #}
+{% macro get_incremental_replace_dates_sql(arguments) -%}
+    {%- set column = model.config.meta.dates.column -%}
+    {%- set old, new = arguments.target_relation, arguments.temp_relation -%}
+    {%- set dates = stale_dates() -%}
+    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
+    create or replace temporary table {{ model.name }}__changed as
+        {%- for relation in (old, new) %}
+        {{ "full join" if not loop.first else "select coalesce(here.day, there.day) as event_date from" }} (
+            select {{ column }} as day, count(*) as amount, sum(cast(hash(stored) as hugeint)) as looks
+            from (select {{ columns }} from {{ relation }} where {{ among(column, dates) }}) as stored
+            group by {{ column }}
+        ) as {{ loop.cycle('here', 'there') }}
+        {%- endfor %} on here.day = there.day
+        where here.amount is distinct from there.amount or here.looks is distinct from there.looks;
+    delete from {{ old }} where {{ column }} in (select event_date from {{ model.name }}__changed);
+    insert into {{ old }} ({{ columns }})
+        select {{ columns }} from {{ new }}
+        where {{ column }} in (select event_date from {{ model.name }}__changed)
+        order by {{ column }};
+    {{ note_changes("select event_date from " ~ model.name ~ "__changed") }}
+{%- endmacro %}
+
+
+{# post-hook: a model that was built whole has changed all its days, those that are gone too. #}
+{% macro note_rebuild() -%}
+    {%- if execute and follows_dates() and (flags.FULL_REFRESH or not is_of_this_code() or has_unread()) -%}
+    {{ note_changes(
+        "select " ~ model.config.meta.dates.column ~ " as event_date from " ~ this
+        ~ " union select event_date from builds.changes where producer = '" ~ model.name ~ "'"
+    ) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Whether a producer changed since this model last read: not any more, once the strategy has run. #}
+{% macro has_unread() -%}
+    {%- set query -%}
+        select count(*) from builds.changes
+        where
+            {%- for producer in model.config.meta.dates.follows %}
+            {{ "or" if not loop.first }} (producer = '{{ producer }}' and number > {{ read_until(producer) }})
+            {%- endfor %}
+    {%- endset -%}
+    {{ return(run_query(query).columns[0].values()[0] > 0) }}
+{%- endmacro %}
+
+{% macro note_changes(dates) -%}
+    insert into builds.changes
+        select distinct
+            '{{ model.name }}',
+            event_date,
+            (select coalesce(max(number), 0) + 1 from builds.changes)
+        from ({{ dates }});
+    delete from builds.readings where consumer = '{{ model.name }}';
+    insert into builds.readings
+        select '{{ model.name }}', producers.producer, coalesce(max(changes.number), 0), '{{ this_code() }}'
+        from (values {% for producer in model.config.meta.dates.follows %}('{{ producer }}'){{ ", " if not loop.last }}{% endfor %}) as producers (producer)
+        left join builds.changes as changes on producers.producer = changes.producer
+        group by producers.producer;
+{%- endmacro %}
