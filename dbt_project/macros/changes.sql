@@ -212,3 +212,39 @@
         left join builds.changes as changes on producers.producer = changes.producer
         group by producers.producer;
 {%- endmacro %}
+
+
+{# For a test: a condition that `column`, the day of the incremental model `relation`, is one whose rows
+   changed since the test last passed. What passed and did not change need not be read again. #}
+{% macro untested(relation, column) -%}
+    {%- if not execute or column is none or target.type != 'duckdb' -%} {{ return('true') }} {%- endif -%}
+    {%- set query -%}
+        select distinct changes.event_date
+        from builds.changes as changes
+        where
+            changes.producer = '{{ relation.identifier }}'
+            and changes.number > coalesce((
+                select max(number) from builds.readings
+                where consumer = '{{ this.identifier }}' and producer = '{{ relation.identifier }}'
+            ), 0)
+        order by 1
+    {%- endset -%}
+    {{ return(among(column, run_query(query).columns[0].values() | map('string') | list)) }}
+{%- endmacro %}
+
+
+{# on-run-end: how far each test that reads only changed days has passed. #}
+{% macro note_tests(results) -%}
+    {%- if execute and target.type == 'duckdb' -%}
+        {%- for result in results
+            if result.node.resource_type == 'test' and result.status == 'pass'
+            and result.node.test_metadata and 'dates' in result.node.test_metadata.kwargs %}
+    delete from builds.readings where consumer = '{{ result.node.alias }}';
+    insert into builds.readings
+        select '{{ result.node.alias }}', producer, max(number), '{{ this_code() }}'
+        from builds.changes
+        where producer = '{{ result.node.attached_node.split('.')[-1] }}'
+        group by producer;
+        {%- endfor %}
+    {%- endif -%}
+{%- endmacro %}

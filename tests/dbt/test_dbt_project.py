@@ -73,14 +73,15 @@ class Project:
                 )
             con.table("rows").write_parquet(str(folder / f"{table}.parquet"))
 
-    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A dbt process; what it says is to be read from its ``stdout``."""
         program = str(Path(sys.executable).with_name("dbt"))
         place = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
-        return subprocess.run(
+        return subprocess.Popen(
             [program, *arguments, *place],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            check=False,
             env={
                 **os.environ,
                 "MKT_LAKE_DIR": str(self.lake),
@@ -89,6 +90,11 @@ class Project:
                 "DBT_LOG_PATH": str(self.home / "logs"),
             },
         )
+
+    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments)
+        said, _ = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, said)
 
     def build(self, *arguments: str) -> None:
         done = self.dbt("build", "--exclude-resource-type", "unit_test", *arguments)

@@ -1,9 +1,12 @@
-{# None of the columns is ever null. #}
-{% test no_nulls(model, columns) %}
+{# None of the columns is ever null; with `dates`, the day of an incremental model, in changed days only. #}
+{% test no_nulls(model, columns, dates=none) %}
 select {{ columns | join(', ') }}
 from {{ model }}
 where
-    {%- for column in columns %}
-    {{ "or " if not loop.first }}{{ column }} is null
-    {%- endfor %}
+    {{ untested(model, dates) }}
+    and (
+        {%- for column in columns %}
+        {{ "or " if not loop.first }}{{ column }} is null
+        {%- endfor %}
+    )
 {% endtest %}

@@ -1,9 +1,13 @@
-{# None of the numbers is below zero; null is not a number. #}
-{% test not_negative(model, columns) %}
+{# None of the numbers is below zero; null is not a number. With `dates`, the day of an incremental model, in changed
+   days only. #}
+{% test not_negative(model, columns, dates=none) %}
 select {{ columns | join(', ') }}
 from {{ model }}
 where
-    {%- for column in columns %}
-    {{ "or " if not loop.first }}{{ column }} < 0
-    {%- endfor %}
+    {{ untested(model, dates) }}
+    and (
+        {%- for column in columns %}
+        {{ "or " if not loop.first }}{{ column }} < 0
+        {%- endfor %}
+    )
 {% endtest %}

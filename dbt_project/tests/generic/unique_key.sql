@@ -1,7 +1,14 @@
-{# No two rows share the key, and no part of it is null but those listed as `nullable`. #}
-{% test unique_key(model, columns, nullable=[]) %}
+{# No two rows share the key, and no part of it is null but those listed as `nullable`. With `dates`, the day of an
+   incremental model, only keys of changed days are looked for, in all days. #}
+{% test unique_key(model, columns, nullable=[], dates=none) %}
 select {{ columns | join(', ') }}
 from {{ model }}
+{%- if dates is not none %}
+{%- set is_untested = untested(model, dates) %}
+where
+    {{ is_untested }}
+    or ({{ columns | join(', ') }}) in (select ({{ columns | join(', ') }}) from {{ model }} where {{ is_untested }})
+{%- endif %}
 group by {{ columns | join(', ') }}
 having
     count(*) > 1
