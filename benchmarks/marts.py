@@ -34,7 +34,15 @@ from mkt_assets.project import dbt_project_dir
 FIRST = date(2024, 1, 1)
 USERS = 400_000
 ADS_PER_DAY = 60
-_CHILD = "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], capture_output=True, text=True); used = resource.getrusage(resource.RUSAGE_CHILDREN); print(used.ru_utime + used.ru_stime, used.ru_maxrss); sys.stderr.write(done.stdout); sys.exit(done.returncode)"
+#: runs a command and prints its CPU seconds and peak memory in KiB
+_CHILD = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+sys.stderr.write(done.stdout)
+sys.exit(done.returncode)
+"""
 
 _EVENTS = """
     with raw as (

@@ -53,9 +53,10 @@
 {%- endmacro %}
 
 
-{# The days that this model has to build again, as a list of ISO dates; asked twice of one build, by the
-   model and by the strategy, and answered alike. #}
+{# The days that this model has to build again, as a list of ISO dates, or none where it is built whole. Asked
+   twice of one build, by the model and by the strategy, and answered alike. #}
 {% macro stale_dates() -%}
+    {%- if execute and is_incremental() -%}
     {%- set dates = model.config.meta.dates -%}
     {%- set changed -%}
         {%- for producer, reach in dates.follows.items() %}
@@ -99,6 +100,7 @@
         order by 1
     {%- endset -%}
     {{ return(run_query(query).columns[0].values() | map('string') | list) }}
+    {%- endif -%}
 {%- endmacro %}
 
 
@@ -111,18 +113,21 @@
 {%- endmacro %}
 
 
-{# A condition that a day lies between `back` days before the first and `ahead` days after the last of `dates`. #}
+{# A condition that a day lies between `back` days before the first and `ahead` days after the last of `dates`;
+   true where all is built. #}
 {% macro around(column, dates, back=0, ahead=0) -%}
-    {%- if not dates -%} false
+    {%- if dates is none or dates is string -%} true
+    {%- elif not dates -%} false
     {%- else -%}
     {{ column }} between date '{{ dates[0] }}' - {{ back }} and date '{{ dates[-1] }}' + {{ ahead }}
     {%- endif -%}
 {%- endmacro %}
 
 
-{# A condition that a day is among `dates`; literals, so that only their files are opened. #}
+{# A condition that a day is among `dates`; literals, so that only their files are read. #}
 {% macro among(column, dates) -%}
-    {%- if not dates -%} false
+    {%- if dates is none or dates is string -%} true
+    {%- elif not dates -%} false
     {%- else -%} {{ column }} in ({% for day in dates %}date '{{ day }}'{{ ", " if not loop.last }}{% endfor %})
     {%- endif -%}
 {%- endmacro %}

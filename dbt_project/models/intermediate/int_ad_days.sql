@@ -4,8 +4,22 @@
     meta={'dates': {'column': 'date', 'follows': {'lake.ad_performance': [0, 0]}}}
 ) }}
 
-select *
+{%- set stale = stale_dates() %}
+
+select
+    date,
+    channel,
+    campaign,
+    channel_key,
+    campaign_key,
+    campaign_id,
+    currency,
+    impressions,
+    clicks,
+    leads,
+    conversions,
+    mark_spent,
+    revenue,
+    lineage_id
 from {{ ref('stg_ad_performance') }}
-{%- if is_incremental() %}
-where {{ among('date', stale_dates()) }}
-{%- endif %}
+where {{ among('date', stale) }}

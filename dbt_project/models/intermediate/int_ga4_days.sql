@@ -12,7 +12,7 @@
     }}
 ) }}
 
-{%- set stale = stale_dates() if is_incremental() %}
+{%- set stale = stale_dates() %}
 
 with user_days as (
     select
@@ -22,9 +22,7 @@ with user_days as (
         sum(key_events) as key_events,
         {{ lineage_list_of_lists('lineage_ids') }} as lineage_ids
     from {{ ref('int_user_days') }}
-    {%- if is_incremental() %}
     where {{ among('event_date', stale) }}
-    {%- endif %}
     group by event_date
 ),
 
@@ -34,9 +32,7 @@ cookieless as (
         sum(events) as cookieless_events,
         {{ lineage_list('lineage_id') }} as lineage_ids
     from {{ ref('stg_cookieless_daily') }}
-    {%- if is_incremental() %}
     where {{ among('event_date', stale) }}
-    {%- endif %}
     group by event_date
 ),
 
@@ -46,9 +42,7 @@ sessions as (
         count(*) as sessions,
         sum(case when is_engaged then 1 else 0 end) as engaged_sessions
     from {{ ref('int_sessions') }}
-    {%- if is_incremental() %}
     where {{ among('session_date', stale) }}
-    {%- endif %}
     group by session_date
 ),
 
@@ -58,9 +52,7 @@ purchases as (
         count(*) as purchases,
         sum(revenue) as revenue
     from {{ ref('int_purchases') }}
-    {%- if is_incremental() %}
     where {{ among('purchase_date', stale) }}
-    {%- endif %}
     group by purchase_date
 ),
 

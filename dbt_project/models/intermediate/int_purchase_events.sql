@@ -4,6 +4,8 @@
     meta={'dates': {'column': 'event_date', 'follows': {'lake.events': [0, 0]}}}
 ) }}
 
+{%- set stale = stale_dates() %}
+
 select
     events.event_date,
     events.event_timestamp,
@@ -28,6 +30,4 @@ from {{ ref('stg_events') }} as events
 where
     -- a refund that names no transaction refunds none that we know
     (events.event_name = 'purchase' or (events.event_name = 'refund' and events.transaction_id is not null))
-    {%- if is_incremental() %}
-    and {{ among('events.event_date', stale_dates()) }}
-    {%- endif %}
+    and {{ among('events.event_date', stale) }}

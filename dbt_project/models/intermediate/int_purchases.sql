@@ -9,18 +9,16 @@
     }}
 ) }}
 
-{%- set stale = stale_dates() if is_incremental() %}
+{%- set stale = stale_dates() %}
 
 with events as (
     select * from {{ ref('int_purchase_events') }}
     where
         event_name = 'purchase'
-        {%- if is_incremental() %}
         and transaction_id in (
             select picked.transaction_id from {{ ref('int_purchase_events') }} as picked
             where picked.event_name = 'purchase' and {{ among('picked.event_date', stale) }}
         )
-        {%- endif %}
 ),
 
 ranked as (
@@ -63,6 +61,4 @@ from ranked
 inner join totals on ranked.transaction_id = totals.transaction_id
 where
     ranked.occurrence = 1
-    {%- if is_incremental() %}
     and {{ among('ranked.event_date', stale) }}
-    {%- endif %}

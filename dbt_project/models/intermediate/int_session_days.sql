@@ -4,6 +4,8 @@
     meta={'dates': {'column': 'event_date', 'follows': {'lake.events': [0, 0]}}}
 ) }}
 
+{%- set stale = stale_dates() %}
+
 with events as (
     select
         *,
@@ -15,9 +17,7 @@ with events as (
     from {{ ref('stg_events') }}
     where
         session_key is not null
-        {%- if is_incremental() %}
-        and {{ among('event_date', stale_dates()) }}
-        {%- endif %}
+        and {{ among('event_date', stale) }}
 ),
 
 touches as (

@@ -9,16 +9,14 @@
     }}
 ) }}
 
-{%- set stale = stale_dates() if is_incremental() %}
+{%- set stale = stale_dates() %}
 
 with days as (
     select * from {{ ref('int_session_days') }}
-    {%- if is_incremental() %}
     where session_key in (
         select picked.session_key from {{ ref('int_session_days') }} as picked
         where {{ among('picked.event_date', stale) }}
     )
-    {%- endif %}
 ),
 
 sessions as (
@@ -80,6 +78,4 @@ select
     cast(key_events as bigint) as key_events,
     lineage_ids
 from sessions
-{%- if is_incremental() %}
 where {{ among('session_date', stale) }}
-{%- endif %}

@@ -4,6 +4,8 @@
     meta={'dates': {'column': 'event_date', 'follows': {'lake.events': [0, 0]}}}
 ) }}
 
+{%- set stale = stale_dates() %}
+
 select
     event_date,
     user_key,
@@ -13,7 +15,5 @@ select
     cast(sum(case when event_name = 'add_to_cart' then 1 else 0 end) as bigint) as cart_additions,
     {{ lineage_list('lineage_id') }} as lineage_ids
 from {{ ref('stg_events') }}
-{%- if is_incremental() %}
-where {{ among('event_date', stale_dates()) }}
-{%- endif %}
+where {{ among('event_date', stale) }}
 group by event_date, user_key

@@ -8,11 +8,11 @@
     }}
 ) }}
 
+{%- set stale = stale_dates() %}
+
 with purchases as (
     select * from {{ ref('int_purchases') }}
-    {%- if is_incremental() %}
-    where {{ among('purchase_date', stale_dates()) }}
-    {%- endif %}
+    where {{ among('purchase_date', stale) }}
 ),
 
 refunds as (

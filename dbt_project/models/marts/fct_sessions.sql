@@ -11,16 +11,14 @@
     }}
 ) }}
 
-{%- set stale = stale_dates() if is_incremental() %}
+{%- set stale = stale_dates() %}
 
 with sessions as (
     select
         *,
         session_source = '(direct)' as is_direct
     from {{ ref('int_sessions') }}
-    {%- if is_incremental() %}
     where {{ around('session_date', stale, back=look_back + 1) }}
-    {%- endif %}
 ),
 
 source_categories as (
@@ -50,12 +48,10 @@ purchases as (
     from {{ ref('int_purchases') }}
     where
         session_key is not null
-        {%- if is_incremental() %}
         and session_key in (
             select picked.session_key from {{ ref('int_sessions') }} as picked
             where {{ among('picked.session_date', stale) }}
         )
-        {%- endif %}
     group by session_key
 )
 
@@ -91,7 +87,5 @@ left join grouped as touches
         sessions.last_non_direct_key = touches.session_key
         and touches.started_at >= {{ days_before('sessions.started_at', look_back) }}
 left join purchases on sessions.session_key = purchases.session_key
-{%- if is_incremental() %}
 where {{ among('sessions.session_date', stale) }}
-{%- endif %}
 order by sessions.session_date, sessions.session_key
