@@ -1,5 +1,6 @@
 """The dbt project as Dagster assets: every model an asset, every dbt test a check."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -98,9 +99,34 @@ def _measured(event: Any, built: Mapping[str, Relation]) -> Any:
     )
 
 
+def _exposures() -> list[dg.AssetSpec]:
+    """Who reads the marts beside the assets, as dbt's exposures tell: the end of the lineage graph.
+
+    An exposure that says which asset it is in ``meta.dagster.asset_key`` is in the graph already.
+    """
+    manifest = json.loads(prepared_manifest(settings()).read_text(encoding="utf-8"))
+    translator = MartsTranslator()
+    return [
+        dg.AssetSpec(
+            ["publish", exposure["name"]],
+            deps=[
+                translator.get_asset_key(manifest["nodes"][node])
+                for node in exposure["depends_on"]["nodes"]
+                if not settings().absent.keys() & set(manifest["nodes"][node]["tags"])
+            ],
+            description=exposure["description"],
+            group_name="publish",
+            owners=[exposure["owner"]["name"]],
+            kinds={"dbt", "exposure"},
+        )
+        for exposure in manifest["exposures"].values()
+        if "dagster" not in exposure["meta"]
+    ]
+
+
 def dbt_resource() -> DbtCliResource:
     """The command line of dbt in this environment."""
     return DbtCliResource(project_dir=PROJECT, dbt_executable=dbt_executable())
 
 
-ASSETS = [dbt_marts]
+ASSETS = [dbt_marts, *_exposures()]
