@@ -1,4 +1,4 @@
-"""What sqlfluff needs to know of dbt, so that it lints the real SQL: `var()` and `env_var()`.
+"""What sqlfluff needs to know of dbt, so that it lints the real SQL: variables and the metrics.
 
 Named by `library_path` in .sqlfluff; dbt itself never looks in here.
 """
@@ -10,8 +10,19 @@ from typing import Any
 
 import yaml
 
-_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project.yml"
-_VARS: dict[str, Any] = yaml.safe_load(_PROJECT.read_text(encoding="utf-8"))["vars"]
+_PROJECT = Path(__file__).resolve().parents[1]
+
+
+def _yaml(path: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((_PROJECT / path).read_text(encoding="utf-8"))
+    return loaded
+
+
+_VARS = {
+    **_yaml("dbt_project.yml")["vars"],
+    # as in a unit test, which has no graph to read metrics from either
+    "semantic_layer": _yaml("models/metrics/_metrics.yml"),
+}
 
 
 def var(name: str, default: Any = None) -> Any:

@@ -1,20 +1,49 @@
-{# The KPI called `name`, from columns that hold sums at the grain of the row: a ratio of sums,
-   NULL on a zero or missing denominator. The formulas are `vars.kpis` in dbt_project.yml. #}
-{% macro kpi(name) -%}
-    {%- set found = var('kpis') | selectattr('name', 'equalto', name) | list -%}
-    {%- if not found -%}
-        {{ exceptions.raise_compiler_error("no KPI called '" ~ name ~ "' in vars.kpis of dbt_project.yml") }}
+{# The part of the semantic layer called `kind` (metrics or semantic_models) as a list. The graph is
+   empty while dbt parses, and in a unit test, which is given the same as a variable instead. #}
+{% macro semantic_layer(kind) -%}
+    {%- set given = var('semantic_layer', none) -%}
+    {%- if given is not none -%} {{ return(given[kind]) }}
+    {%- elif not execute -%} {{ return([]) }}
+    {%- elif kind in graph -%} {{ return(graph[kind].values() | list) }}
+    {%- else -%}
+        {{ exceptions.raise_compiler_error('a unit test of KPIs gives vars.semantic_layer: see _metrics.yml') }}
     {%- endif -%}
-    {%- set formula = found[0] -%}
-    {%- if formula.get('scale', 1) != 1 -%} {{ formula.scale }} * {% endif -%}
-    cast({{ formula.numerator }} as double) / nullif(cast({{ formula.denominator }} as double), 0)
-    {%- if formula.get('offset', 0) != 0 %} + ({{ formula.offset }}){% endif -%}
 {%- endmacro %}
 
 
-{# Every KPI as a column, in the published order. #}
-{% macro kpi_columns() -%}
-    {%- for formula in var('kpis') %}
-    {{ kpi(formula.name) }} as {{ formula.name }}{{ "," if not loop.last }}
+{# The metric called `name`, from columns that hold sums at the grain of the row: a ratio of sums,
+   NULL on a zero or missing denominator. The formulas are those of models/metrics/_metrics.yml. #}
+{% macro kpi(name) -%}
+    {%- set metric = semantic_layer('metrics') | selectattr('name', 'equalto', name) | first -%}
+    {%- if metric and metric.type == 'ratio' -%}
+        cast({{ metric.type_params.numerator.name }} as double)
+        / nullif(cast({{ metric.type_params.denominator.name }} as double), 0)
+    {%- elif metric and metric.type == 'derived' -%}
+        {%- set inputs = metric.type_params.metrics | map(attribute='name') | list -%}
+        {%- for word in metric.type_params.expr.split() -%}
+            {%- if word in inputs -%} ({{ kpi(word) }})
+            {%- elif word in ['+', '-', '*'] or word.replace('.', '', 1).isdigit() -%} {{ word }}
+            {%- else -%} {{ exceptions.raise_compiler_error("metric '" ~ name ~ "' cannot be derived by " ~ word) }}
+            {%- endif -%}
+            {{ " " if not loop.last }}
+        {%- endfor -%}
+    {%- elif not execute and not metric -%} cast(null as double)
+    {%- else -%}
+        {{ exceptions.raise_compiler_error("no KPI '" ~ name ~ "' in models/metrics/_metrics.yml") }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The names of the KPIs that the marts over a semantic model publish, in order. #}
+{% macro kpi_names(semantic_model='ad_performance') -%}
+    {%- set found = semantic_layer('semantic_models') | selectattr('name', 'equalto', semantic_model) | first -%}
+    {{ return(found.config.meta.kpis if found else []) }}
+{%- endmacro %}
+
+
+{# Each of them as a column. #}
+{% macro kpi_columns(semantic_model='ad_performance') -%}
+    {%- for name in kpi_names(semantic_model) %}
+    {{ kpi(name) }} as {{ name }}{{ "," if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

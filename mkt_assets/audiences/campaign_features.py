@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mkt_assets.errors import InputError
+from mkt_assets.marts.metrics import kpi_value
 
 NEEDED = ("date", "channel", "campaign", "spend")
 COUNTED = ("spend", "impressions", "clicks", "conversions", "revenue")
@@ -86,12 +87,18 @@ def design(sums: pd.DataFrame) -> pd.DataFrame:
     impressions = sums["impressions"].where(sums["impressions"] > 0)
     clicks = sums["clicks"].where(sums["clicks"] > 0)
     orders = sums["conversions"].where(sums["conversions"] > 0)
+    revenue = sums["revenue"].where(sums["revenue"] > 0)
+    ctr = kpi_value("ctr", clicks=sums["clicks"] + 0.5, impressions=impressions + 1)
+    cvr = kpi_value("cvr", conversions=sums["conversions"] + 0.5, clicks=clicks + 1)
     logs = pd.DataFrame(
         {
-            "cpm": np.log(spend / impressions),
-            "ctr": np.log((sums["clicks"] + 0.5) / (impressions + 1)),
-            "cvr": np.log((sums["conversions"] + 0.5) / (clicks + 1)),
-            "aov": np.log(sums["revenue"].where(sums["revenue"] > 0) / orders),
+            # per impression: a factor of 1000 is the same for all
+            "cpm": np.log(
+                kpi_value("cost_per_impression", mark_spent=spend, impressions=impressions)
+            ),
+            "ctr": np.log(ctr),
+            "cvr": np.log(cvr),
+            "aov": np.log(kpi_value("aov", revenue=revenue, conversions=orders)),
             "daily_spend": np.log(spend / sums["days"]),
             "volatility": np.log(sums["volatility"] + _EVEN),
         },

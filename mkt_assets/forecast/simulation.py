@@ -13,6 +13,7 @@ import pandas as pd
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.errors import InputError
 from mkt_assets.forecast.response import Curves, fit
+from mkt_assets.marts.metrics import kpi_value
 
 CHANGES = (-0.5, -0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
 #: half-width of a Normal 80 % interval, in standard errors
@@ -54,7 +55,7 @@ def _row(curves: Curves, scope: str, mask: np.ndarray, change: float) -> dict[st
     revenue = float(curves.predict(spend)[mask].sum())
     before = float(curves.predict(curves.current)[mask].sum())
     added = float((spend - curves.current)[mask].sum())
-    roas = (revenue - before) / added if added != 0 else float("nan")
+    gain = {"revenue": revenue - before, "mark_spent": added}
     factor = float(np.exp(Z80 * curves.relative_error(spend, mask)))
     return {
         "scope": scope,
@@ -63,8 +64,8 @@ def _row(curves: Curves, scope: str, mask: np.ndarray, change: float) -> dict[st
         "revenue": revenue,
         "revenue_lo": revenue / factor,
         "revenue_hi": revenue * factor,
-        "incremental_roas": roas,
-        "incremental_roi": roas - 1,
+        "incremental_roas": float(kpi_value("roas", **gain)),
+        "incremental_roi": float(kpi_value("roi", **gain)),
         "extrapolates": _extrapolates(curves, spend, mask),
     }
 

@@ -11,11 +11,14 @@ import numpy as np
 
 from mkt_assets.insights.flags import Flags
 from mkt_assets.insights.grid import BoolArray, FloatArray, Grid
+from mkt_assets.marts.metrics import kpi_value, metrics
 
 #: a part that explains more than half of a change is named as its cause
 MAINLY = 0.5
 #: days before an event from which the worth of a click or an order is read
 WORTH_DAYS = 28
+#: what the grid calls otherwise than the metrics do
+_COLUMN = {"mark_spent": "spend"}
 
 
 @dataclass
@@ -61,9 +64,10 @@ def _measure(event: Event, flags: Flags) -> None:
         shown = flags.exposure[span, event.campaign]
         # the level before the decline as it was seen on the day of the first verdict
         first = event.detected
-        level = flags.expected[first, event.campaign] / flags.exposure[first, event.campaign]
-        event.actual = float(np.nansum(actual) / np.nansum(shown))
-        event.expected = float(level)
+        clicks, ads = (of[first, event.campaign] for of in (flags.expected, flags.exposure))
+        event.expected = float(kpi_value(event.metric, clicks=clicks, impressions=ads))
+        came = {"clicks": np.nansum(actual), "impressions": np.nansum(shown)}
+        event.actual = float(kpi_value(event.metric, **came))
         return
     both = np.isfinite(actual) & np.isfinite(expected)
     event.actual, event.expected = float(actual[both].sum()), float(expected[both].sum())
@@ -77,13 +81,13 @@ def price(event: Event, grid: Grid, unusual: BoolArray) -> None:
     event.money, event.cause = _WORTH[event.type](event, grid, ~unusual)
 
 
-def _past(event: Event, usual: BoolArray, top: FloatArray, bottom: FloatArray) -> float:
-    """Ratio of sums over the usual days of the four weeks before; NaN if there are none."""
+def _past(event: Event, usual: BoolArray, grid: Grid, kpi: str) -> float:
+    """A KPI over the usual days of the four weeks before; NaN if there are none."""
     span = slice(max(event.start - WORTH_DAYS, 0), event.start)
-    a, b = top[span, event.campaign], bottom[span, event.campaign]
-    both = np.isfinite(a) & np.isfinite(b) & usual[span, event.campaign]
-    total = float(b[both].sum())
-    return float(a[both].sum()) / total if total > 0 else float("nan")
+    names = (metrics()[kpi].numerator, metrics()[kpi].denominator)
+    columns = {n: getattr(grid, _COLUMN.get(n, n))[span, event.campaign] for n in names}
+    both = np.isfinite(list(columns.values())).all(axis=0) & usual[span, event.campaign]
+    return float(kpi_value(kpi, **{n: column[both].sum() for n, column in columns.items()}))
 
 
 def _during(event: Event, values: FloatArray) -> float:
@@ -102,8 +106,10 @@ def _spend_spike(event: Event, grid: Grid, usual: BoolArray) -> tuple[float, str
     shown = _during(event, grid.impressions)
     if not shown:
         return extra, "spend without impressions: check the billing"
-    usual_cost = _past(event, usual, grid.spend, grid.impressions)
-    dearer = _during(event, grid.spend) / shown / usual_cost if usual_cost else float("nan")
+    usual_cost = _past(event, usual, grid, "cost_per_impression")
+    spent = _during(event, grid.spend)
+    cost = float(kpi_value("cost_per_impression", mark_spent=spent, impressions=shown))
+    dearer = cost / usual_cost if usual_cost else float("nan")
     if _share(dearer, event.actual / event.expected) > MAINLY:
         return extra, "impressions cost more than usual"
     return extra, "more impressions were bought than usual"
@@ -111,14 +117,15 @@ def _spend_spike(event: Event, grid: Grid, usual: BoolArray) -> tuple[float, str
 
 def _zero_spend(event: Event, grid: Grid, usual: BoolArray) -> tuple[float, str]:
     cause = "no spend on days on which it usually runs: budget used up or paused"
-    roas = _past(event, usual, grid.revenue, grid.spend)
+    roas = _past(event, usual, grid, "roas")
     return (event.expected * roas if np.isfinite(roas) else event.expected), cause
 
 
 def _revenue_spike(event: Event, grid: Grid, usual: BoolArray) -> tuple[float, str]:
-    usual_basket = _past(event, usual, grid.revenue, grid.conversions)
+    usual_basket = _past(event, usual, grid, "aov")
     orders = _during(event, grid.conversions)
-    larger = event.actual / orders / usual_basket if orders and usual_basket else float("nan")
+    basket = float(kpi_value("aov", revenue=event.actual, conversions=orders))
+    larger = basket / usual_basket if usual_basket else float("nan")
     extra = event.actual - event.expected
     if _share(larger, event.actual / event.expected) > MAINLY:
         return extra, "larger baskets, not more orders"
@@ -126,9 +133,9 @@ def _revenue_spike(event: Event, grid: Grid, usual: BoolArray) -> tuple[float, s
 
 
 def _performance_drop(event: Event, grid: Grid, usual: BoolArray) -> tuple[float, str]:
-    value = _past(event, usual, grid.revenue, grid.conversions)
+    value = _past(event, usual, grid, "aov")
     if not np.isfinite(value):
-        value = _past(event, usual, grid.spend, grid.conversions)
+        value = _past(event, usual, grid, "cpa")
     missing = max(event.expected - event.actual, 0.0)
     if event.actual == 0:
         return missing * value, "clicks but no conversions at all: check the tracking first"
@@ -136,9 +143,9 @@ def _performance_drop(event: Event, grid: Grid, usual: BoolArray) -> tuple[float
 
 
 def _ctr_decline(event: Event, grid: Grid, usual: BoolArray) -> tuple[float, str]:
-    value = _past(event, usual, grid.revenue, grid.clicks)
+    value = _past(event, usual, grid, "revenue_per_click")
     if not np.isfinite(value):
-        value = _past(event, usual, grid.spend, grid.clicks)
+        value = _past(event, usual, grid, "cpc")
     missing = (event.expected - event.actual) * _during(event, grid.impressions)
     return max(
         missing, 0.0

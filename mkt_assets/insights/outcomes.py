@@ -11,6 +11,7 @@ from mkt_assets.insights.baseline import shared_effect, trailing_sum
 from mkt_assets.insights.flags import Flags
 from mkt_assets.insights.grid import BoolArray, FloatArray, Grid
 from mkt_assets.insights.rates import RATE_DAYS, RATE_LEAST_COUNTS, count_score, expect
+from mkt_assets.marts.metrics import kpi_value
 
 #: a drop is looked for in windows of so many days; baselines end before the longest begins
 DROP_WINDOWS = (2, 3, 4, 5, 6, 8)
@@ -100,15 +101,11 @@ def _basket_score(grid: Grid, unusual: BoolArray) -> tuple[FloatArray, FloatArra
     usable = sold & ~unusual
     past_orders = trailing_sum(np.where(usable, orders, 0.0), RATE_DAYS, 1)
     past_revenue = trailing_sum(np.where(usable, revenue, 0.0), RATE_DAYS, 1)
-    basket = np.full_like(orders, np.nan)
-    np.divide(
-        past_revenue,
-        past_orders,
-        out=basket,
-        where=(past_orders >= RATE_LEAST_COUNTS) & (past_revenue > 0),
-    )
+    enough = (past_orders >= RATE_LEAST_COUNTS) & (past_revenue > 0)
+    usual = kpi_value("aov", revenue=past_revenue, conversions=past_orders)
+    basket = np.where(enough, usual, np.nan)
     n = np.where(sold, orders, 1.0)
-    ratio = np.where(sold, revenue / n / basket, np.nan)
+    ratio = np.where(sold, kpi_value("aov", revenue=revenue, conversions=n) / basket, np.nan)
     shared, shared_var = shared_effect(ratio - 1, BASKET_SPREAD / n + BASKET_DAY_VAR)
     ratio = ratio / np.exp(shared)
     spread = _basket_spread(n, ratio, usable)

@@ -35,7 +35,8 @@ def weekday_story(context: Context) -> list[Story]:
     by_day = kpi_frame(window, ["date"])
     weeks = (context.last - by_day["date"]).dt.days // 7
     table = by_day.assign(week=weeks, weekday=by_day["date"].dt.day_of_week)
-    returns = table.pivot_table("roas", index="week", columns="weekday").dropna()
+    # a week has each weekday once
+    returns = table.pivot_table("roas", index="week", columns="weekday", aggfunc="first").dropna()
     if (
         len(returns) < WEEKDAY_LEAST_WEEKS
         or returns.shape[1] < len(WEEKDAYS)

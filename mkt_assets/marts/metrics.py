@@ -1,68 +1,180 @@
-"""The KPI formulas, read from the one place that defines them: `vars.kpis` in dbt_project.yml.
+"""The metrics, read from the one place that defines them: dbt's models/metrics/_metrics.yml.
 
-dbt's marts use the same definitions through a macro, so a KPI means the same in SQL and in pandas.
+The marts and MetricFlow use the same file, so a KPI means the same in SQL and in pandas. What
+stays out: formulas.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import yaml
 
+from mkt_assets.errors import MktError
 from mkt_assets.project import dbt_project_dir
 
-#: the additive columns that every KPI is a ratio of; their sums may be summed again
+#: the additive columns of ad performance; their sums may be summed again
 BASE_METRICS = ("impressions", "clicks", "leads", "conversions", "mark_spent", "revenue")
 
+#: the semantic model whose KPIs the marts of ad performance publish
+ADS: Final = "ad_performance"
+
+FloatArray = npt.NDArray[np.float64]
+
 _MONEY_DIGITS = 4
+_FORMAT = re.compile(r"(?P<grouped>#,##)?0(?:\.(?P<places>0+))?(?P<percent>%)?")
+#: what a derived metric may do; a division is a ratio metric, which knows what to do with zero
+_OPERATORS: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+}
 
 
 @dataclass(frozen=True)
 class Kpi:
-    """``scale * sum(numerator) / sum(denominator) + offset``, NULL on a zero denominator."""
+    """A metric: a sum (simple), a ratio of two sums, or derived from ratios by ``expression``."""
 
     name: str
-    numerator: str
-    denominator: str
+    kind: Literal["simple", "ratio", "derived"]
     label: str
-    unit: str
-    direction: str
     description: str
-    scale: float = 1.0
-    offset: float = 0.0
+    #: currency, count or ratio
+    unit: str
+    #: up or down is better; none: neither by itself
+    direction: str
+    #: a spreadsheet's number format
+    display: str
+    numerator: str = ""
+    denominator: str = ""
+    expression: str = ""
+    inputs: tuple[str, ...] = ()
+
+    def text(self, value: float) -> str:
+        """``value`` as people read it, in the metric's display format; without its currency."""
+        style = _FORMAT.fullmatch(self.display)
+        if style is None:
+            raise MktError(f"metric {self.name!r} has the unknown format {self.display!r}")
+        comma = "," if style["grouped"] else ""
+        return f"{value:{comma}.{len(style['places'] or '')}{style['percent'] or 'f'}}"
+
+
+@cache
+def metrics() -> Mapping[str, Kpi]:
+    """Every metric by name, sums too."""
+    return {metric["name"]: _read(metric) for metric in _layer()["metrics"]}
 
 
 @cache
 def kpis() -> tuple[Kpi, ...]:
-    """Every KPI in the order in which dbt publishes them."""
-    text = (dbt_project_dir() / "dbt_project.yml").read_text(encoding="utf-8")
-    return tuple(Kpi(**entry) for entry in yaml.safe_load(text)["vars"]["kpis"])
+    """The KPIs of ad performance in the order in which dbt publishes them."""
+    models = {model["name"]: model for model in _layer()["semantic_models"]}
+    return tuple(metrics()[name] for name in models[ADS]["config"]["meta"]["kpis"])
+
+
+def _layer() -> dict[str, Any]:
+    path = dbt_project_dir() / "models" / "metrics" / "_metrics.yml"
+    # libyaml where it is there: ten times as fast, and `mkt analyze` should start at once
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loaded: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
+    return loaded
+
+
+def _read(metric: Mapping[str, Any]) -> Kpi:
+    formula, meta = metric["type_params"], metric["config"]["meta"]
+    return Kpi(
+        name=metric["name"],
+        kind=metric["type"],
+        label=metric["label"],
+        description=metric["description"].strip(),
+        unit=meta["unit"],
+        direction=meta["direction"],
+        display=meta["format"],
+        numerator=formula.get("numerator", {}).get("name", ""),
+        denominator=formula.get("denominator", {}).get("name", ""),
+        expression=formula.get("expr", ""),
+        inputs=tuple(part["name"] for part in formula.get("metrics", ())),
+    )
 
 
 def add_kpis(frame: pd.DataFrame, names: Sequence[str] | None = None) -> pd.DataFrame:
-    """``frame`` with one float column per KPI whose two base columns it has.
+    """``frame`` with one float column per KPI whose base columns it has.
 
     ``frame`` holds sums at any grain, so each KPI is a ratio of sums. Spend may be called
     ``mark_spent`` or ``spend``. A zero or missing denominator gives NaN, never 0 or infinity.
+
+    Args:
+        frame: sums, in columns called like the simple metrics.
+        names: of any ratio or derived metrics; without, those of :func:`kpis`.
     """
     out = frame.copy()
-    have = {"mark_spent": "spend"} if "mark_spent" not in frame and "spend" in frame else {}
-    for kpi in kpis():
-        if names is not None and kpi.name not in names:
-            continue
-        top, bottom = (have.get(c, c) for c in (kpi.numerator, kpi.denominator))
-        if top not in frame or bottom not in frame:
-            continue
-        divisor = pd.to_numeric(frame[bottom]).astype("float64")
-        divisor = divisor.where(divisor != 0, np.nan)
-        out[kpi.name] = (
-            kpi.scale * pd.to_numeric(frame[top]).astype("float64") / divisor + kpi.offset
-        )
+    sums = {
+        name: _numbers(frame[name])
+        for name, metric in metrics().items()
+        if metric.kind == "simple" and name in frame
+    }
+    if "spend" in frame:
+        sums.setdefault("mark_spent", _numbers(frame["spend"]))
+    wanted = kpis() if names is None else [metrics()[name] for name in names]
+    for kpi in wanted:
+        values = _values(kpi, sums)
+        if values is not None:
+            out[kpi.name] = values
     return out
+
+
+def kpi_value(name: str, **sums: npt.ArrayLike) -> FloatArray:
+    """One metric from the sums that it needs, numbers or arrays of one shape.
+
+    NaN where there is nothing to divide by.
+
+    Raises:
+        MktError: a sum is missing.
+    """
+    given = {base: np.asarray(value, dtype="float64") for base, value in sums.items()}
+    values = _values(metrics()[name], given)
+    if values is None:
+        raise MktError(f"{name} cannot be computed from {', '.join(sums)} alone")
+    return values
+
+
+def _numbers(column: pd.Series) -> FloatArray:
+    return pd.to_numeric(column).to_numpy(dtype="float64", na_value=np.nan)
+
+
+def _values(kpi: Kpi, sums: Mapping[str, FloatArray]) -> FloatArray | None:
+    """The metric, elementwise, or None where a sum that it needs is not there."""
+    if kpi.kind == "derived":
+        parts = {name: _values(metrics()[name], sums) for name in kpi.inputs}
+        if any(part is None for part in parts.values()):
+            return None
+        return np.asarray(_evaluate(ast.parse(kpi.expression, mode="eval").body, parts))
+    top, bottom = sums.get(kpi.numerator), sums.get(kpi.denominator)
+    if top is None or bottom is None:
+        return None
+    return np.asarray(top / np.where(bottom != 0, bottom, np.nan))
+
+
+def _evaluate(node: ast.expr, parts: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.BinOp(left, sign, right) if type(sign) in _OPERATORS:
+            return _OPERATORS[type(sign)](_evaluate(left, parts), _evaluate(right, parts))
+        case ast.Constant(int() | float() as number):
+            return number
+        case ast.Name(name) if name in parts:
+            return parts[name]
+    raise MktError(
+        f"a derived metric adds, subtracts and multiplies its inputs; not so: {ast.unparse(node)}"
+    )
 
 
 def kpi_frame(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from mkt_assets.marts.metrics import kpi_frame, kpis
+from mkt_assets.marts.metrics import kpi_frame, kpis, metrics
 from mkt_assets.publish.analysis import Analysis
 from mkt_assets.publish.lines import Chart, line_chart
 
@@ -85,7 +85,5 @@ def ratio(value: float | None, digits: int = 2) -> str:
 
 
 def kpi_text(value: float | None, name: str) -> str:
-    """A KPI in its usual display: percent for rates and ROI, two decimals for money and ROAS."""
-    if name in ("ctr", "cvr"):
-        return ratio(value)
-    return ratio(value, 1) if name == "roi" else number(value, 2)
+    """A KPI in its display format; a dash where there was nothing to divide by."""
+    return NOTHING if value is None else metrics()[name].text(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import duckdb
 
 from mkt_assets.lake import Lake
+from mkt_assets.marts.metrics import kpi_value
 from mkt_assets.publish.snapshot import LINK
 from mkt_assets.settings import Settings
 
@@ -104,12 +106,15 @@ def summarize(settings: Settings, first: date, last: date) -> Summary:
 
 def _money(con: duckdb.DuckDBPyConnection, first: date, last: date) -> dict[str, Any]:
     row = con.execute(
-        "select sum(mark_spent)::double, sum(revenue)::double, "
-        "(sum(revenue) / nullif(sum(mark_spent), 0))::double "
+        "select sum(mark_spent)::double, sum(revenue)::double "
         "from marts.kpi_daily where date between ? and ?",
         [first, last],
     ).fetchone()
-    return dict(zip(("spend", "revenue", "roas"), row or (None, None, None), strict=True))
+    spend, revenue = row or (None, None)
+    if spend is None or revenue is None:
+        return {"spend": spend, "revenue": revenue}
+    roas = float(kpi_value("roas", revenue=revenue, mark_spent=spend))
+    return {"spend": spend, "revenue": revenue, "roas": None if math.isnan(roas) else roas}
 
 
 def _visits(con: duckdb.DuckDBPyConnection, first: date, last: date) -> dict[str, Any]:

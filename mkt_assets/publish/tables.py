@@ -5,7 +5,7 @@ from __future__ import annotations
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.settings import Settings
 
-#: mart -> the input that it needs
+#: mart -> the inputs that it needs, in words
 MARTS: dict[str, str | None] = {
     "marketing_clean": "ads",
     "marketing_kpi": "ads",
@@ -14,6 +14,7 @@ MARTS: dict[str, str | None] = {
     "fct_sessions": "ga4",
     "fct_purchases": "ga4",
     "ga4_daily": "ga4",
+    "mer_daily": "ads ga4",
     "lineage_ledger": None,
     "consent_waterfall": None,
 }
@@ -21,7 +22,9 @@ MARTS: dict[str, str | None] = {
 
 def published_marts(settings: Settings) -> list[str]:
     """The marts that these inputs allow, in publication order."""
-    return [mart for mart, need in MARTS.items() if need not in settings.absent]
+    return [
+        mart for mart, need in MARTS.items() if not {*(need or "").split()} & settings.absent.keys()
+    ]
 
 
 def published_models(settings: Settings) -> list[str]:

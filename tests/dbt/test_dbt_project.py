@@ -20,8 +20,12 @@ import duckdb
 import pandas as pd
 import pytest
 import yaml
+from dbt_semantic_interfaces.implementations.semantic_manifest import PydanticSemanticManifest
+from dbt_semantic_interfaces.validations.semantic_manifest_validator import (
+    SemanticManifestValidator,
+)
 
-from mkt_assets.marts.metrics import BASE_METRICS, kpi_frame, kpis
+from mkt_assets.marts.metrics import BASE_METRICS, kpi_frame, kpis, metrics
 from mkt_assets.project import dbt_project_dir
 
 pytestmark = pytest.mark.slow
@@ -49,6 +53,7 @@ class Project:
 
     home: Path
     types: dict[str, dict[str, str]] = field(default_factory=_lake_types)
+    source: Path = PROJECT
 
     @property
     def lake(self) -> Path:
@@ -76,7 +81,7 @@ class Project:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """A dbt process; what it says is to be read from its ``stdout``."""
         program = str(Path(sys.executable).with_name("dbt"))
-        place = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
+        place = ("--project-dir", str(self.source), "--profiles-dir", str(self.source))
         return subprocess.Popen(
             [program, *arguments, *place],
             stdout=subprocess.PIPE,
@@ -243,6 +248,49 @@ def test_kpis_are_ratios_of_sums_and_the_same_in_sql_and_pandas(full: Project) -
         pd.testing.assert_frame_equal(found[columns], expected, check_exact=True, check_dtype=False)
     first = full.query("from marts.kpi_daily where date = '2024-03-01'").iloc[0]
     assert first["ctr"] == 98 / 1080
+
+
+def test_the_semantic_manifest_is_one_that_metricflow_accepts(full: Project) -> None:
+    manifest = PydanticSemanticManifest.parse_raw(
+        (full.home / "target/semantic_manifest.json").read_text()
+    )
+    found = SemanticManifestValidator[PydanticSemanticManifest]().validate_semantic_manifest(
+        manifest
+    )
+    assert not found.has_blocking_issues, found.errors
+    assert not found.warnings
+    assert {metric.name for metric in manifest.metrics} == set(metrics())
+    assert len(manifest.project_configuration.time_spines) == 1
+
+
+def test_a_changed_metric_changes_the_mart_at_the_next_build(tmp_path: Path) -> None:
+    project = Project(tmp_path, source=tmp_path / "dbt_project")
+    shutil.copytree(PROJECT, project.source)
+    _fill(project, ga4=False)
+    contract = project.source / "models/metrics/_metrics.yml"
+    first = project.dbt("run", "--select", "+kpi_daily")
+    assert first.returncode == 0, first.stdout
+    before = project.query("from marts.kpi_daily").dropna(subset="cpm")
+
+    text = contract.read_text()
+    contract.write_text(text.replace("1000 * cost_per_impression", "2000 * cost_per_impression"))
+    # the model's own file is as it was, and what dbt knows of it stays
+    again = project.dbt("run", "--select", "kpi_daily")
+    assert again.returncode == 0, again.stdout
+    assert "Starting full parse" not in again.stdout
+    after = project.query("from marts.kpi_daily").dropna(subset="cpm")
+    assert list(after) == list(before)
+    assert after["cpm"].tolist() == (2 * before["cpm"]).tolist()
+
+    for wrong, said in (
+        ("cost_per_impression / 2", "metric 'cpm' cannot be derived by /"),
+        (None, "no KPI 'cpm'"),
+    ):
+        changed = text.replace("1000 * cost_per_impression", wrong or "")
+        contract.write_text(changed if wrong else text.replace("- name: cpm\n", "- name: mille\n"))
+        done = project.dbt("run", "--select", "kpi_daily")
+        assert done.returncode != 0
+        assert said in done.stdout
 
 
 def test_a_kpi_over_nothing_is_null(full: Project) -> None:

@@ -172,7 +172,7 @@ def test_ads_alone_leave_out_what_needs_events(sample: Told, ads_only: Told) -> 
         "privacy/events", "privacy/cookieless_daily", "privacy/consent_log",
         "privacy/experiments", "marts/stg_events", "marts/stg_cookieless_daily",
         "marts/stg_consent_log", "marts/int_sessions", "marts/fct_sessions",
-        "marts/fct_purchases", "marts/ga4_daily", "marts/consent_current",
+        "marts/fct_purchases", "marts/ga4_daily", "marts/mer_daily", "marts/consent_current",
         "marts/audience_features", "marts/ga4_source_categories",
         "audiences/audience_segments", "experiments/experiment_results",
     }  # fmt: skip
@@ -186,7 +186,8 @@ def test_events_alone_leave_out_what_needs_spend(sample: Told, ga4_only: Told) -
         "ingest/raw_contacts", "privacy/match_keys",
         "privacy/ad_performance", "privacy/consent_log", "privacy/experiments",
         "marts/stg_ad_performance", "marts/marketing_clean", "marts/marketing_kpi",
-        "marts/kpi_daily", "marts/kpi_channel_daily", "insights/anomalies", "insights/trends",
+        "marts/kpi_daily", "marts/kpi_channel_daily", "marts/mer_daily", "insights/anomalies",
+        "insights/trends",
         "insights/insights", "forecast/revenue_model", "forecast/budget_simulation",
         "audiences/campaign_clusters", "experiments/experiment_results",
         "allocation/budget_allocation",

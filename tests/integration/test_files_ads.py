@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 Product = Any  # the fixture's type lives in conftest
 Told = dict[str, Any]
 
-GA4 = {"fct_sessions", "fct_purchases", "ga4_daily", "audience_segments"}
+GA4 = {"fct_sessions", "fct_purchases", "ga4_daily", "mer_daily", "audience_segments"}
 
 
 @pytest.fixture(scope="module")

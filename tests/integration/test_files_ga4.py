@@ -20,8 +20,9 @@ RANGE = ("--from", "2020-11-01", "--to", "2021-01-31")
 ROWS, DAYS, BLANK_REVENUE = 16_003, 92, 448
 STATEMENT = "the shop's own banner, kept by its consent platform"
 ADS = {
-    "marketing_clean", "marketing_kpi", "kpi_daily", "kpi_channel_daily", "anomalies", "trends",
-    "insights", "budget_allocation", "budget_simulation", "revenue_model", "campaign_clusters",
+    "marketing_clean", "marketing_kpi", "kpi_daily", "kpi_channel_daily", "mer_daily", "anomalies",
+    "trends", "insights", "budget_allocation", "budget_simulation", "revenue_model",
+    "campaign_clusters",
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 select *
 from {{ model }}
 where
-    {%- for formula in var('kpis') %}
-    {{ "or " if not loop.first }}{{ formula.name }} not between -1e300 and 1e300
+    {%- for name in kpi_names() %}
+    {{ "or " if not loop.first }}{{ name }} not between -1e300 and 1e300
     {%- endfor %}
 {% endtest %}
