@@ -1,9 +1,10 @@
 {# GA4's default channel group: 18 outcomes and Unassigned, the first rule that holds wins.
-   https://support.google.com/analytics/answer/9756891 (channels for manual traffic).
-   Arguments are SQL expressions; `category` is the source's row in ga4_source_categories. #}
+   https://support.google.com/analytics/answer/9756891 (channels for manual traffic), read in 2026.
+   Arguments are SQL expressions; `category` is the source's row in ga4_source_categories.
+   A 19th group, AI Assistant (medium ai-assistant), came in May 2026: here it is Unassigned. #}
 {% macro channel_group(source, medium, campaign, category) -%}
-    {%- set source = "lower(trim(" ~ source ~ "))" -%}
-    {%- set medium = "lower(trim(" ~ medium ~ "))" -%}
+    {%- set source = "nullif(lower(trim(" ~ source ~ ")), '')" -%}
+    {%- set medium = "nullif(lower(trim(" ~ medium ~ ")), '')" -%}
     {%- set campaign = "lower(trim(" ~ campaign ~ "))" -%}
     {%- set is_paid = matches(medium, '^(.*cp.*|ppc|retargeting|paid.*)$') -%}
     {%- set is_shopping_campaign = matches(campaign, '^(.*(([^a-df-z]|^)shop|shopping).*)$') -%}
@@ -31,7 +32,7 @@
         when {{ category }} = 'search' or {{ medium }} = 'organic' then 'Organic Search'
         when {{ medium }} in ('referral', 'app', 'link') then 'Referral'
         when {{ source }} in {{ email }} or {{ medium }} in {{ email }} then 'Email'
-        when {{ medium }} in ('affiliate', 'affiliates') then 'Affiliates'
+        when {{ medium }} = 'affiliate' then 'Affiliates'
         when {{ medium }} = 'audio' then 'Audio'
         when {{ source }} = 'sms' or {{ medium }} = 'sms' then 'SMS'
         when

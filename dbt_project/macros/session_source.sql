@@ -1,14 +1,19 @@
 {# What a click id says of an event's traffic source. It overrides only what GA4 would have guessed
    (organic, referral) or did not know: a tagged newsletter link stays a newsletter link.
-   `field` is 'source' or 'medium'. #}
+   `field` is 'source', 'medium' or 'campaign'; of the campaign it says only that the one that goes
+   with GA4's guess, such as (organic), is not it. #}
 {% macro click_id_says(field) -%}
-    {%- set google = {'source': 'google', 'medium': 'cpc'}[field] -%}
-    {%- set shopping = {'source': 'google', 'medium': 'organic'}[field] -%}
-    {%- set microsoft = {'source': 'bing', 'medium': 'cpc'}[field] -%}
+    {%- set said = {
+        'source': {'google': "'google'", 'shopping': "'google'", 'microsoft': "'bing'"},
+        'medium': {'google': "'cpc'", 'shopping': "'organic'", 'microsoft': "'cpc'"},
+        'campaign': dict.fromkeys(
+            ['google', 'shopping', 'microsoft'], "case when event_campaign like '(%)' then '(not set)' end"
+        ),
+    }[field] -%}
     case
         when lower(coalesce(event_medium, 'referral')) not in ('organic', 'referral', '(none)') then null
-        when click_id_type in ('gclid', 'gbraid', 'wbraid', 'dclid', 'gclsrc') then '{{ google }}'
-        when click_id_type = 'srsltid' then '{{ shopping }}'
-        when click_id_type = 'msclkid' then '{{ microsoft }}'
+        when click_id_type in ('gclid', 'gbraid', 'wbraid', 'dclid', 'gclsrc') then {{ said.google }}
+        when click_id_type = 'srsltid' then {{ said.shopping }}
+        when click_id_type = 'msclkid' then {{ said.microsoft }}
     end
 {%- endmacro %}

@@ -7,6 +7,15 @@ from __future__ import annotations
 
 _VALUE = "STRUCT(string_value VARCHAR, int_value BIGINT, float_value DOUBLE, double_value DOUBLE)"
 
+_NAMED = "campaign_id VARCHAR, campaign_name VARCHAR"
+_CLICKED = f"{_NAMED}, source VARCHAR, medium VARCHAR"
+_LAST_CLICK = (
+    f"STRUCT(manual_campaign STRUCT({_CLICKED}), google_ads_campaign STRUCT({_NAMED}), "
+    f"cross_channel_campaign STRUCT({_CLICKED}, default_channel_group VARCHAR), "
+    f"sa360_campaign STRUCT({_CLICKED}), cm360_campaign STRUCT({_CLICKED}), "
+    f"dv360_campaign STRUCT({_CLICKED}))"
+)
+
 #: column -> DuckDB type of one raw event row in ``landing/events/event_date=D/events.parquet``
 RAW_EVENT_COLUMNS: dict[str, str] = {
     "event_date": "VARCHAR",
@@ -33,11 +42,7 @@ RAW_EVENT_COLUMNS: dict[str, str] = {
         "STRUCT(manual_campaign_id VARCHAR, manual_campaign_name VARCHAR, manual_source VARCHAR, "
         "manual_medium VARCHAR, gclid VARCHAR, dclid VARCHAR, srsltid VARCHAR)"
     ),
-    "session_traffic_source_last_click": (
-        "STRUCT(manual_campaign STRUCT(campaign_id VARCHAR, campaign_name VARCHAR, source VARCHAR, "
-        "medium VARCHAR), cross_channel_campaign STRUCT(campaign_id VARCHAR, "
-        "campaign_name VARCHAR, source VARCHAR, medium VARCHAR, default_channel_group VARCHAR))"
-    ),
+    "session_traffic_source_last_click": _LAST_CLICK,
     "stream_id": "VARCHAR",
     "platform": "VARCHAR",
     "ecommerce": (

@@ -12,6 +12,7 @@ from typing import Final
 
 from mkt_assets.privacy import pii
 from mkt_assets.privacy.event_addresses import ADDRESSES, parameter_text
+from mkt_assets.privacy.event_origin import click_id_sql, last_click_sql
 from mkt_assets.privacy.event_slices import Slice
 from mkt_assets.privacy.policy import SIGNALS
 from mkt_assets.privacy.urls import CLICK_IDS
@@ -43,23 +44,14 @@ _TEXTS_OF_PARAMETERS: Final = {
     "currency": "currency",
 }
 
-# all of one kind or all of the other: never the source of one with the medium of the other
-_LAST_CLICK = "session_traffic_source_last_click"
-
-
-def _last_click(field: str) -> str:
-    cross, manual = f"{_LAST_CLICK}.cross_channel_campaign", f"{_LAST_CLICK}.manual_campaign"
-    return f"case when {cross}.source is not null then {cross}.{field} else {manual}.{field} end"
-
-
 TEXTS_OF_COLUMNS: Final = {
     "event_name": "event_name",
     "collected_source": "collected_traffic_source.manual_source",
     "collected_medium": "collected_traffic_source.manual_medium",
     "collected_campaign": "collected_traffic_source.manual_campaign_name",
-    "session_source": _last_click("source"),
-    "session_medium": _last_click("medium"),
-    "session_campaign": _last_click("campaign_name"),
+    "session_source": last_click_sql("source"),
+    "session_medium": last_click_sql("medium"),
+    "session_campaign": last_click_sql("campaign_name"),
     "first_user_source": "traffic_source.source",
     "first_user_medium": "traffic_source.medium",
     "first_user_campaign": 'traffic_source."name"',
@@ -80,6 +72,8 @@ ITEM_TEXTS: Final = ("item_id", *ITEM_PROSE)
 #: an identifier shorter than this is found in innocent text by accident
 OWN_ID_LENGTH: Final = 6
 _OWN_IDS: Final = ("user_pseudo_id", "user_id")
+#: a text or a number, whatever the tag sends
+_YES: Final = "('1', '1.0', 'true')"
 #: between the columns when they are scanned as one: no pattern reaches across it
 _BETWEEN: Final = "chr(31)"
 #: stands for it inside a text; it too is a control sign that no pattern knows
@@ -202,7 +196,7 @@ def _flat_sql(part: Slice, closed: Mapping[str, str]) -> str:
             case when not logins.was_hash then logins.pseudonym end as login_key,
             {_parameter_number("ga_session_id")} as ga_session_id,
             {_parameter_number("ga_session_number")} as ga_session_number,
-            {_parameter_text("session_engaged")} in ('1', 'true') as session_engaged,
+            {_parameter_text("session_engaged")} in {_YES} as session_engaged,
             {_parameter_number("engagement_time_msec")} as engagement_time_msec,
             coalesce(orders.instead, ecommerce.transaction_id) as transaction_id,
             {money},
@@ -281,18 +275,6 @@ def _items_sql() -> str:
     )
 
 
-def _click_id_sql() -> str:
-    """The first-ranked kind in the address's query, the parameters or the collected source."""
-    collected = {"gclid", "dclid", "srsltid"}
-    kinds = "".join(
-        f" when list_contains(url_click_ids, '{kind}') or list_contains(given_params, '{kind}')"
-        + (f" or collected_traffic_source.{kind} <> ''" if kind in collected else "")
-        + f" then '{kind}'"
-        for kind in CLICK_IDS
-    )
-    return f"case{kinds} end"
-
-
 def _guarded_sql(scanned: Sequence[str]) -> str:
     clean = {
         name: _text_of_piece(f"redacted[{number}]", name)
@@ -316,7 +298,7 @@ def _guarded_sql(scanned: Sequence[str]) -> str:
         {texts("page_location", "page_referrer", "page_title")},
         {texts("param_source", "param_medium", "param_campaign")},
         {texts("collected_source", "collected_medium", "collected_campaign")},
-        {_click_id_sql()} as click_id_type,
+        {click_id_sql("url_click_ids", "given_params")} as click_id_type,
         {texts("session_source", "session_medium", "session_campaign")},
         {texts("first_user_source", "first_user_medium", "first_user_campaign")},
         {texts("device_category", "operating_system", "browser", "country", "region")},
