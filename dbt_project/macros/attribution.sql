@@ -1,0 +1,35 @@
+{# A row's part of `amount` when it is split by `weight` over the rows of `partition_by`. The rows
+   are rounded as running sums, so the parts are never negative (where the amount is not) and sum to
+   the amount exactly. `weight` must be a decimal, of which sums are exact, with a positive sum. #}
+{% macro exact_part(amount, weight, partition_by, order_by, type) -%}
+    {%- set running = "sum(" ~ weight ~ ") over (partition by " ~ partition_by ~ " order by " ~ order_by
+        ~ " rows between unbounded preceding and current row)" -%}
+    {%- set whole = "sum(" ~ weight ~ ") over (partition by " ~ partition_by ~ ")" -%}
+    {%- set exact_amount = "cast(" ~ amount ~ " as decimal(24, 4))" -%}
+    cast(
+        cast({{ exact_amount }} * {{ exact_ratio(running, whole) }} as {{ type }})
+        - cast({{ exact_amount }} * {{ exact_ratio(running ~ " - " ~ weight, whole) }} as {{ type }}) as {{ type }}
+    )
+{%- endmacro %}
+
+
+{% macro exact_ratio(part, whole) -%}
+    cast(cast({{ part }} as double) / cast({{ whole }} as double) as decimal(13, 12))
+{%- endmacro %}
+{# The credits of every attribution model summed to model, date and `dimension`. #}
+{% macro attribution_rollup(dimension) -%}
+with credits as (
+    select * from {{ ref('int_attribution_credits') }}
+)
+
+select
+    model,
+    date,
+    {{ dimension }},
+    cast(sum(attributed_conversions) as decimal(24, 12)) as attributed_conversions,
+    cast(sum(attributed_revenue) as decimal(28, 12)) as attributed_revenue,
+    {{ lineage_list_of_lists('lineage_ids') }} as lineage_ids
+from credits
+group by model, date, {{ dimension }}
+order by model, date, {{ dimension }}
+{%- endmacro %}
