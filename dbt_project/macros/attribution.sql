@@ -1,14 +1,14 @@
 {# A row's part of `amount` when it is split by `weight` over the rows of `partition_by`. The rows
    are rounded as running sums, so the parts are never negative (where the amount is not) and sum to
-   the amount exactly. `weight` must be a decimal, of which sums are exact, with a positive sum. #}
+   the amount exactly. `amount` is a decimal of 24 digits, so that the product fits into 38; `weight`
+   is no double, since sums must be exact, and its sum is above zero. #}
 {% macro exact_part(amount, weight, partition_by, order_by, type) -%}
     {%- set running = "sum(" ~ weight ~ ") over (partition by " ~ partition_by ~ " order by " ~ order_by
         ~ " rows between unbounded preceding and current row)" -%}
     {%- set whole = "sum(" ~ weight ~ ") over (partition by " ~ partition_by ~ ")" -%}
-    {%- set exact_amount = "cast(" ~ amount ~ " as decimal(24, 4))" -%}
     cast(
-        cast({{ exact_amount }} * {{ exact_ratio(running, whole) }} as {{ type }})
-        - cast({{ exact_amount }} * {{ exact_ratio(running ~ " - " ~ weight, whole) }} as {{ type }}) as {{ type }}
+        cast({{ amount }} * {{ exact_ratio(running, whole) }} as {{ type }})
+        - cast({{ amount }} * {{ exact_ratio(running ~ " - " ~ weight, whole) }} as {{ type }}) as {{ type }}
     )
 {%- endmacro %}
 

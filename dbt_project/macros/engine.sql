@@ -50,3 +50,8 @@
 {%- endmacro %}
 
 {% macro plus_days(column, days) -%} {{ column }} + {{ days }} {%- endmacro %}
+
+{# A list of lineage ids and one more, distinct and in order; either may be null. #}
+{% macro lineage_list_with(ids, id) -%}
+    list_sort(list_distinct(list_append(coalesce({{ ids }}, []), {{ id }})))
+{%- endmacro %}

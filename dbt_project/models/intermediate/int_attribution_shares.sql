@@ -82,7 +82,9 @@ weights as (
 exact_weights as (
     select
         *,
-        cast(touch_weight as decimal(24, 15)) as weight
+        cast(touch_weight as decimal(24, 15)) as weight,
+        cast(1 as decimal(24, 4)) as one,
+        cast(coalesce(revenue, 0) as decimal(24, 4)) as money
     from weights
 )
 
@@ -93,8 +95,8 @@ select
     purchase_date,
     channel_group,
     campaign,
-    {{ exact_part('1', 'weight', 'model, transaction_id', 'touch_number', 'decimal(13, 12)') }}
+    {{ exact_part('one', 'weight', 'model, transaction_id', 'touch_number', 'decimal(13, 12)') }}
         as credited_conversions,
-    {{ exact_part('coalesce(revenue, 0)', 'weight', 'model, transaction_id', 'touch_number', 'decimal(28, 12)') }}
+    {{ exact_part('money', 'weight', 'model, transaction_id', 'touch_number', 'decimal(28, 12)') }}
         as credited_revenue
 from exact_weights
