@@ -33,3 +33,22 @@ from credits
 group by model, date, {{ dimension }}
 order by model, date, {{ dimension }}
 {%- endmacro %}
+
+
+{# The rules' weights, a row for each attribution model and touch. #}
+{% macro attribution_weights(rules) -%}
+    {%- for name in var('attribution_models') %}
+    select
+        '{{ name }}' as model,
+        transaction_id,
+        touch_number,
+        purchase_date,
+        channel_group,
+        campaign,
+        cast({{ name }} as decimal(24, 15)) as weight,
+        cast(1 as decimal(24, 4)) as one,
+        cast(coalesce(revenue, 0) as decimal(24, 4)) as amount
+    from {{ rules }}
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

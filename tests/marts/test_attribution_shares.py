@@ -86,7 +86,7 @@ def credit(build: Callable[..., Any], rows: Callable[..., str]) -> Callable[...,
             "int_conversion_paths": rows(PATH, paths),
             "int_markov_effects": rows(EFFECT, told),
         }
-        con = build(tables, "int_attribution_shares")
+        con = build(tables, "int_attribution_rules", "int_attribution_shares")
         found: Credits = defaultdict(lambda: defaultdict(list))
         for model, purchase, conversions, revenue in con.execute(
             "select model, transaction_id, credited_conversions, credited_revenue"

@@ -28,11 +28,11 @@ touches as (
     left join sessions
         on
             purchases.user_key = sessions.user_key
-            and sessions.started_at <= purchases.purchased_at
+            and purchases.purchased_at >= sessions.started_at
             and (
-                sessions.session_key = purchases.session_key
-                or sessions.started_at
-                >= {{ days_earlier('purchases.purchased_at', var('attribution_lookback_days')) }}
+                purchases.session_key = sessions.session_key
+                or {{ days_earlier('purchases.purchased_at', var('attribution_lookback_days')) }}
+                <= sessions.started_at
             )
 ),
 

@@ -1,5 +1,5 @@
 -- What GA4 says of each campaign on each day with sessions or credits of it, under the ad platform's
--- channel and name where there are ones. Kept in the order of joins that lose nothing: every credit is here.
+-- channel and name where there are ones.
 with ads as (
     select * from {{ ref('marketing_clean') }}
 ),
@@ -75,12 +75,8 @@ matched as (
         matches.channel,
         coalesce(matches.campaign, spellings.campaign) as campaign,
         -- of a name that several channels use, each has its part of the day's clicks
-        case
-            when
-                sum(coalesce(ads.clicks, 0))
-                    over (partition by days.date, days.campaign_key) > 0 then coalesce(ads.clicks, 0)
-            else 1
-        end as weight
+        coalesce(ads.clicks, 0) as clicks,
+        sum(coalesce(ads.clicks, 0)) over (partition by days.date, days.campaign_key) as all_clicks
     from days
     inner join spellings on days.campaign_key = spellings.campaign_key
     left join matches on days.campaign_key = matches.campaign_key and matches.preference = 1
@@ -89,6 +85,13 @@ matched as (
             days.date = ads.date
             and matches.channel = ads.channel
             and matches.campaign = ads.campaign
+),
+
+weighted as (
+    select
+        *,
+        case when all_clicks > 0 then clicks else 1 end as weight
+    from matched
 ),
 
 parts as (
@@ -101,7 +104,7 @@ parts as (
         {{ exact_part('revenue', 'weight', 'date, campaign_key', 'channel, campaign', 'decimal(24, 12)') }}
             as revenue,
         lineage_ids
-    from matched
+    from weighted
 )
 
 select

@@ -20,11 +20,11 @@ compared as (
         claims.reported_revenue,
         claims.attributed_conversions,
         claims.attributed_revenue,
-        days.purchases,
-        days.revenue as purchase_revenue,
+        totals.purchases,
+        totals.revenue as purchase_revenue,
         claims.lineage_ids
     from claims
-    left join {{ ref('ga4_daily') }} as days on claims.date = days.date
+    left join {{ ref('ga4_daily') }} as totals on claims.date = totals.date
 )
 
 select
