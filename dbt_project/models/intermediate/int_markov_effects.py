@@ -18,8 +18,9 @@ def model(dbt, session):  # noqa: ARG001  the signature is dbt's
     found = steps.to_arrow_table()
     columns = [found[c].to_numpy() for c in ("source_key", "target_key", "journeys")]
     days, begins = np.unique(found["date"].to_numpy(), return_index=True)
+    ends = np.append(begins, len(found))[1:]
     dates, keys, effects = [], [], []
-    for day, begin, end in zip(days, begins, [*begins[1:], len(found)], strict=True):
+    for day, begin, end in zip(days, begins, ends, strict=True):
         source, target, journeys = (column[begin:end] for column in columns)
         told = removal_effects(Transitions(source, target, journeys.astype(np.float64)))
         dates += [day] * len(told)
