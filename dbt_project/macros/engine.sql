@@ -56,3 +56,18 @@
 {%- endmacro %}
 
 {% macro matches(column, pattern) -%} regexp_matches({{ column }}, '{{ pattern }}') {%- endmacro %}
+
+{# A timestamp so many days of 24 hours earlier. #}
+{% macro days_earlier(column, days) -%} {{ column }} - interval '{{ days }} days' {%- endmacro %}
+
+{# Days of 24 hours between two timestamps, with their fraction. #}
+{% macro elapsed_days(earlier, later) -%}
+    cast(epoch_us({{ later }}) - epoch_us({{ earlier }}) as double) / cast(86400000000 as double)
+{%- endmacro %}
+
+{% macro plus_days(column, days) -%} {{ column }} + {{ days }} {%- endmacro %}
+
+{# A list of lineage ids and one more, distinct and in order; either may be null. #}
+{% macro lineage_list_with(ids, id) -%}
+    list_sort(list_distinct(list_append(coalesce({{ ids }}, []), {{ id }})))
+{%- endmacro %}

@@ -112,7 +112,7 @@ def _python_columns(table: str) -> Iterator[tuple[str, Any]]:
 def _dbt_columns(table: str) -> Iterator[tuple[str, Any]]:
     for told in (_sources().get(table), _models().get(table)):
         if told:
-            yield from ((column["name"], _form(column)) for column in told["columns"])
+            yield from ((column["name"], _form(column)) for column in told.get("columns", ()))
 
 
 def _form(column: Mapping[str, Any]) -> Any:
@@ -127,7 +127,9 @@ def _sources() -> dict[str, Any]:
 
 @cache
 def _models() -> dict[str, Any]:
-    files = sorted((dbt_project_dir() / "models" / "marts").glob("_*.yml"))
+    # the warehouse keeps what lies between sources and marts, too
+    models = dbt_project_dir() / "models"
+    files = [f for stage in ("intermediate", "marts") for f in sorted((models / stage).glob("_*.yml"))]
     return {m["name"]: m for file in files for m in _yaml(file).get("models", [])}
 
 

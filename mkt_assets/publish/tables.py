@@ -5,26 +5,29 @@ from __future__ import annotations
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.settings import Settings
 
-#: mart -> the inputs that it needs, in words
-MARTS: dict[str, str | None] = {
-    "marketing_clean": "ads",
-    "marketing_kpi": "ads",
-    "kpi_daily": "ads",
-    "kpi_channel_daily": "ads",
-    "fct_sessions": "ga4",
-    "fct_purchases": "ga4",
-    "ga4_daily": "ga4",
-    "mer_daily": "ads ga4",
-    "lineage_ledger": None,
-    "consent_waterfall": None,
+#: mart -> the inputs that it needs
+MARTS: dict[str, set[str]] = {
+    "marketing_clean": {"ads"},
+    "marketing_kpi": {"ads"},
+    "kpi_daily": {"ads"},
+    "kpi_channel_daily": {"ads"},
+    "fct_sessions": {"ga4"},
+    "fct_purchases": {"ga4"},
+    "fct_attribution": {"ga4"},
+    "fct_attribution_channel": {"ga4"},
+    "ga4_daily": {"ga4"},
+    "mer_daily": {"ga4", "ads"},
+    "platform_claims": {"ga4", "ads"},
+    "platform_claims_channel": {"ga4", "ads"},
+    "platform_claims_daily": {"ga4", "ads"},
+    "lineage_ledger": set(),
+    "consent_waterfall": set(),
 }
 
 
 def published_marts(settings: Settings) -> list[str]:
     """The marts that these inputs allow, in publication order."""
-    return [
-        mart for mart, need in MARTS.items() if not {*(need or "").split()} & settings.absent.keys()
-    ]
+    return [mart for mart, needs in MARTS.items() if not needs & settings.absent.keys()]
 
 
 def published_models(settings: Settings) -> list[str]:

@@ -32,7 +32,10 @@ pytestmark = pytest.mark.slow
 
 PROJECT = dbt_project_dir()
 ADS_MARTS = {"marketing_clean", "marketing_kpi", "kpi_daily", "kpi_channel_daily"}
-GA4_MARTS = {"fct_sessions", "fct_purchases", "consent_current", "audience_features", "ga4_daily"}
+GA4_MARTS = {
+    *("fct_sessions", "fct_purchases", "consent_current", "audience_features", "ga4_daily"),
+    *("fct_attribution", "fct_attribution_channel"),
+}
 DAY_1, DAY_2 = dt.date(2024, 3, 1), dt.date(2024, 3, 2)
 NOON = 1_709_294_400_000_000  # 2024-03-01 12:00 UTC in microseconds
 
@@ -104,6 +107,11 @@ class Project:
     def build(self, *arguments: str) -> None:
         done = self.dbt("build", "--exclude-resource-type", "unit_test", *arguments)
         assert done.returncode == 0, done.stdout
+
+    @staticmethod
+    def variable(name: str) -> Any:
+        """A variable of dbt_project.yml."""
+        return yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"][name]
 
     def query(self, sql: str) -> pd.DataFrame:
         with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con:
@@ -342,6 +350,37 @@ def test_sessions_hold_their_purchases_and_begin_on_one_day(full: Project) -> No
     ]
 
 
+def test_every_attribution_model_gives_each_purchase_away_once(full: Project) -> None:
+    for table in ("fct_attribution", "fct_attribution_channel"):
+        sums = full.query(
+            "select model, sum(attributed_conversions) as conversions,"
+            f" sum(attributed_revenue) as revenue from marts.{table} group by 1"
+        ).set_index("model")
+        assert sums["conversions"].to_dict() == dict.fromkeys(
+            full.variable("attribution_models"), 3
+        )
+        assert set(sums["revenue"]) == {25.1}
+    markov = full.query("from marts.fct_attribution where model = 'markov' order by campaign")
+    # ann came by google, cat directly and once without a session, by which that session led to it
+    assert markov["campaign"].tolist() == ["(direct)", "(not set)"]
+    assert markov["attributed_conversions"].tolist() == [2, 1]
+    assert markov["lineage_ids"].map(list).tolist() == [
+        ["events-2024-03-01"],
+        ["events-2024-03-01", "events-2024-03-02"],
+    ]
+
+
+def test_claims_of_platforms_stand_beside_ga4_and_purchases(full: Project) -> None:
+    claims = full.query("from marts.platform_claims order by date, channel, campaign")
+    assert set(claims["known_to"]) == {"platform", "ga4"}
+    unknown = claims[claims["known_to"] == "platform"]
+    assert unknown["attributed_conversions"].isna().all()
+    (total,) = full.query("from marts.platform_claims_daily where purchases > 0").to_dict("records")
+    assert (total["reported_conversions"], total["purchases"]) == (1.0, 3)
+    assert total["claims_per_purchase"] == 1 / 3
+    assert pd.isna(total["over_claim_factor"])
+
+
 def test_ads_eligibility_follows_the_latest_and_strictest_consent(full: Project) -> None:
     users = full.query("from marts.audience_features").set_index("user_key")
     # ann granted last; bob granted and denied at one instant; cat has no record
@@ -395,6 +434,10 @@ def test_the_order_of_rows_changes_no_mart_and_an_emptied_day_is_empty(
         ("fct_sessions", "session_date"),
         ("fct_purchases", "purchase_date"),
         ("ga4_daily", "date"),
+        ("fct_attribution", "date"),
+        ("fct_attribution_channel", "date"),
+        ("platform_claims", "date"),
+        ("platform_claims_daily", "date"),
     ):
         days = project.query(f"select distinct {column} as day from marts.{table}")["day"]
         assert set(days.dt.date) == {DAY_1}, table

@@ -93,6 +93,13 @@ def _graph(once: Callable[..., Told], product: Product, name: str, settings: Tol
     return once(f"definitions-{name}", make)
 
 
+#: what sets ads beside GA4 needs both
+CLAIMS = (
+    "marts/int_platform_credits", "marts/platform_claims", "marts/platform_claims_channel",
+    "marts/platform_claims_daily",
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def sample(once: Callable[..., Told], product: Product) -> Told:
     return _graph(once, product, "sample", {})
@@ -174,7 +181,10 @@ def test_ads_alone_leave_out_what_needs_events(sample: Told, ads_only: Told) -> 
         "marts/stg_consent_log", "marts/int_sessions", "marts/fct_sessions",
         "marts/fct_purchases", "marts/ga4_daily", "marts/mer_daily", "marts/consent_current",
         "marts/audience_features", "marts/ga4_source_categories",
-        "audiences/audience_segments", "experiments/experiment_results",
+        "marts/int_conversion_paths", "marts/int_journey_transitions", "marts/int_markov_effects",
+        "marts/int_attribution_rules", "marts/int_attribution_shares",
+        "marts/int_attribution_credits", "marts/fct_attribution", "marts/fct_attribution_channel",
+        *CLAIMS, "audiences/audience_segments", "experiments/experiment_results",
     }  # fmt: skip
 
 
@@ -190,7 +200,7 @@ def test_events_alone_leave_out_what_needs_spend(sample: Told, ga4_only: Told) -
         "insights/trends",
         "insights/insights", "forecast/revenue_model", "forecast/budget_simulation",
         "audiences/campaign_clusters", "experiments/experiment_results",
-        "allocation/budget_allocation",
+        "allocation/budget_allocation", *CLAIMS,
     }  # fmt: skip
 
 

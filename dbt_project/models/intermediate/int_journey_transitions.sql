@@ -1,0 +1,117 @@
+-- For each day with purchases, how often one touchpoint followed another in the journeys that
+-- ended within the fit window up to that day: the input of the Markov chain. A step counts on a span of
+-- days, from the day on which it was made to the day before it leaves the window or stops being true.
+with paths as (
+    select
+        *,
+        lag(touchpoint_key) over (partition by transaction_id order by touch_number) as earlier_key
+    from {{ ref('int_conversion_paths') }}
+),
+
+closings as (
+    select
+        sessions.session_key,
+        min(purchases.purchase_date) as next_purchase_date
+    from {{ ref('fct_sessions') }} as sessions
+    inner join {{ ref('fct_purchases') }} as purchases
+        on
+            sessions.user_key = purchases.user_key
+            and sessions.started_at <= purchases.purchased_at
+    group by sessions.session_key
+),
+
+open_sessions as (
+    -- a session is part of a journey without purchase until its user buys or the window has passed
+    select
+        sessions.user_key,
+        sessions.session_key,
+        sessions.started_at,
+        sessions.session_date as first_day,
+        least(
+            {{ plus_days('sessions.session_date', var('attribution_fit_days') - 1) }},
+            coalesce(
+                {{ minus_days('closings.next_purchase_date', 1) }},
+                {{ plus_days('sessions.session_date', var('attribution_fit_days') - 1) }}
+            )
+        ) as last_day,
+        {{ surrogate_key(['sessions.channel_group', 'sessions.session_campaign']) }} as touchpoint_key
+    from {{ ref('fct_sessions') }} as sessions
+    left join closings on sessions.session_key = closings.session_key
+),
+
+neighbours as (
+    select
+        touchpoint_key,
+        first_day,
+        last_day,
+        lag(touchpoint_key) over (partition by user_key order by started_at, session_key) as earlier_key,
+        lag(last_day) over (partition by user_key order by started_at, session_key) as earlier_last_day,
+        lead(first_day) over (partition by user_key order by started_at, session_key) as later_first_day
+    from open_sessions
+),
+
+steps as (
+    select
+        coalesce(earlier_key, '(start)') as source_key,
+        touchpoint_key as target_key,
+        purchase_date as first_day,
+        {{ plus_days('purchase_date', var('attribution_fit_days') - 1) }} as last_day
+    from paths
+    union all
+    select
+        touchpoint_key as source_key,
+        '(conversion)' as target_key,
+        purchase_date as first_day,
+        {{ plus_days('purchase_date', var('attribution_fit_days') - 1) }} as last_day
+    from paths
+    where touch_number = touches_in_path
+    union all
+    -- while the session before it counts, a session follows that; afterwards it is the first
+    select
+        earlier_key as source_key,
+        touchpoint_key as target_key,
+        first_day,
+        least(last_day, earlier_last_day) as last_day
+    from neighbours
+    where earlier_key is not null
+    union all
+    select
+        '(start)' as source_key,
+        touchpoint_key as target_key,
+        greatest(first_day, coalesce({{ plus_days('earlier_last_day', 1) }}, first_day)) as first_day,
+        last_day
+    from neighbours
+    union all
+    select
+        touchpoint_key as source_key,
+        '(null)' as target_key,
+        first_day,
+        least(last_day, coalesce({{ minus_days('later_first_day', 1) }}, last_day)) as last_day
+    from neighbours
+),
+
+spans as (
+    select
+        source_key,
+        target_key,
+        first_day,
+        last_day,
+        count(*) as journeys
+    from steps
+    -- a touchpoint that follows itself does not change where a journey goes
+    where first_day <= last_day and source_key != target_key
+    group by source_key, target_key, first_day, last_day
+),
+
+days as (
+    select distinct purchase_date as date from paths
+)
+
+select
+    days.date,
+    spans.source_key,
+    spans.target_key,
+    cast(sum(spans.journeys) as bigint) as journeys
+from days
+inner join spans on days.date between spans.first_day and spans.last_day
+group by days.date, spans.source_key, spans.target_key

@@ -1,0 +1,84 @@
+with reported as (
+    select * from {{ ref('marketing_clean') }}
+),
+
+credited as (
+    select * from {{ ref('int_platform_credits') }}
+),
+
+known_to_ga4 as (
+    select distinct
+        channel,
+        campaign
+    from credited
+    where channel is not null
+),
+
+observed as (
+    select date from {{ ref('ga4_daily') }}
+),
+
+claims as (
+    select
+        coalesce(reported.date, credited.date) as date,
+        coalesce(reported.channel, credited.channel) as channel,
+        coalesce(reported.campaign, credited.campaign) as campaign,
+        case
+            when credited.date is not null and credited.channel is null then 'ga4'
+            when known_to_ga4.campaign is null then 'platform'
+            else 'both'
+        end as known_to,
+        reported.conversions as reported_conversions,
+        reported.revenue as reported_revenue,
+        credited.attributed_conversions,
+        credited.attributed_revenue,
+        reported.lineage_id,
+        credited.lineage_ids
+    from reported
+    full outer join credited
+        on
+            reported.date = credited.date
+            and reported.channel = credited.channel
+            and reported.campaign = credited.campaign
+    left join known_to_ga4
+        on
+            coalesce(reported.channel, credited.channel) = known_to_ga4.channel
+            and coalesce(reported.campaign, credited.campaign) = known_to_ga4.campaign
+),
+
+compared as (
+    select
+        claims.date,
+        claims.channel,
+        claims.campaign,
+        claims.known_to,
+        claims.reported_conversions,
+        claims.reported_revenue,
+        -- a day without GA4 data says nothing, which is not zero
+        case
+            when claims.known_to != 'platform' and observed.date is not null
+                then coalesce(claims.attributed_conversions, 0)
+        end as attributed_conversions,
+        case
+            when claims.known_to != 'platform' and observed.date is not null
+                then coalesce(claims.attributed_revenue, 0)
+        end as attributed_revenue,
+        {{ lineage_list_with('claims.lineage_ids', 'claims.lineage_id') }} as lineage_ids
+    from claims
+    left join observed on claims.date = observed.date
+)
+
+select
+    date,
+    channel,
+    campaign,
+    known_to,
+    reported_conversions,
+    reported_revenue,
+    cast(attributed_conversions as decimal(24, 12)) as attributed_conversions,
+    cast(attributed_revenue as decimal(28, 12)) as attributed_revenue,
+    {{ over_claim('conversions') }} as over_claim_factor,
+    {{ over_claim('revenue') }} as revenue_over_claim_factor,
+    lineage_ids
+from compared
+order by date, channel, campaign
