@@ -17,9 +17,10 @@
     cast(cast({{ part }} as double) / cast({{ whole }} as double) as decimal(13, 12))
 {%- endmacro %}
 {# The credits of every attribution model summed to model, date and `dimension`. #}
-{% macro attribution_rollup(dimension) -%}
+{% macro attribution_rollup(dimension, where) -%}
 with credits as (
     select * from {{ ref('int_attribution_credits') }}
+    where {{ where }}
 )
 
 select
@@ -36,7 +37,7 @@ order by model, date, {{ dimension }}
 
 
 {# The rules' weights, a row for each attribution model and touch. #}
-{% macro attribution_weights(rules) -%}
+{% macro attribution_weights(rules, where) -%}
     {%- for name in var('attribution_models') %}
     select
         '{{ name }}' as model,
@@ -49,6 +50,7 @@ order by model, date, {{ dimension }}
         cast(1 as decimal(24, 4)) as one,
         cast(coalesce(revenue, 0) as decimal(24, 4)) as amount
     from {{ rules }}
+    where {{ where }}
     {{ "union all" if not loop.last }}
     {%- endfor %}
 {%- endmacro %}

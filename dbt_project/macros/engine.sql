@@ -10,6 +10,9 @@
 {# Several columns as one value that sorts by the first, then the second, ... #}
 {% macro tuple(columns) -%} row({{ columns | join(', ') }}) {%- endmacro %}
 
+{# The part of such a value by its place, from 1. #}
+{% macro tuple_part(column, place) -%} {{ column }}[{{ place }}] {%- endmacro %}
+
 {# The distinct lineage ids behind a row, in order, so that equal input gives an equal list. #}
 {% macro lineage_list(column) -%} list_sort(list(distinct {{ column }})) {%- endmacro %}
 
@@ -44,15 +47,9 @@
     unnest(map_entries(cast(cast({{ column }} as json) as map(varchar, bigint))))
 {%- endmacro %}
 
-{# An instant some days earlier, to the second. #}
-{% macro days_before(column, days) -%} {{ column }} - interval '{{ days }}' day {%- endmacro %}
-
-{# The value of the row itself or, where it is null, of the last row before it that has one. #}
-{% macro last_known(value, partition_by, order_by) -%}
-    last_value({{ value }} ignore nulls) over (
-        partition by {{ partition_by }} order by {{ order_by }}
-        rows between unbounded preceding and current row
-    )
+{# The window frame of what came before the row's instant, but no more than so many days. #}
+{% macro look_back_frame(days) -%}
+    interval '{{ days }}' day preceding and interval '1' microsecond preceding
 {%- endmacro %}
 
 {% macro matches(column, pattern) -%} regexp_matches({{ column }}, '{{ pattern }}') {%- endmacro %}

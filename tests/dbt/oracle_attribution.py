@@ -62,11 +62,11 @@ def time_decay(touches: list[Session], at: datetime) -> list[float]:
 
 
 MODELS: dict[str, Callable[[list[Session], datetime], list[float]]] = {
-    "first": first,
-    "last": last,
+    "first_touch": first,
+    "last_touch": last,
     "last_non_direct": last_non_direct,
     "linear": linear,
-    "position": position,
+    "position_based": position,
     "time_decay": time_decay,
 }
 

@@ -105,11 +105,11 @@ def test_credits_of_one_worked_path() -> None:
     touches = made(*visits[:3], at(-17, 4, **tagged("too early")), at(15, 5, **tagged("after")))
     assert [touch.key[2] for touch in path(purchase, touches)] == [1, 2, 3]
     expected = {
-        "first": [1, 0, 0],
-        "last": [0, 0, 1],
+        "first_touch": [1, 0, 0],
+        "last_touch": [0, 0, 1],
         "last_non_direct": [0, 1, 0],
         "linear": [1 / 3, 1 / 3, 1 / 3],
-        "position": [0.4, 0.2, 0.4],
+        "position_based": [0.4, 0.2, 0.4],
         "time_decay": [1 / 7, 2 / 7, 4 / 7],
     }
     for model, parts in expected.items():

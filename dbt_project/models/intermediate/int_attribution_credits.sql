@@ -1,4 +1,17 @@
 -- The credits of each model by day and touchpoint; a touchpoint of a path that gets none has zero.
+{{ config(
+    materialized='incremental',
+    meta={'dates': {
+        'column': 'date',
+        'follows': {
+            'int_attribution_shares': [0, 0],
+            'int_conversion_paths': [0, 0],
+        },
+    }}
+) }}
+
+{%- set stale = stale_dates() %}
+
 with credits as (
     select
         model,
@@ -8,6 +21,7 @@ with credits as (
         sum(credited_conversions) as attributed_conversions,
         sum(credited_revenue) as attributed_revenue
     from {{ ref('int_attribution_shares') }}
+    where {{ among('purchase_date', stale) }}
     group by model, purchase_date, channel_group, campaign
 ),
 
@@ -18,6 +32,7 @@ lineage as (
         campaign,
         {{ lineage_list_of_lists('lineage_ids') }} as lineage_ids
     from {{ ref('int_conversion_paths') }}
+    where {{ among('purchase_date', stale) }}
     group by purchase_date, channel_group, campaign
 )
 

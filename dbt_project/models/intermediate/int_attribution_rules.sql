@@ -1,5 +1,18 @@
 -- The weight of each touch within its path, a column for each attribution model: the rules, in one place.
 -- Only the proportions count; a purchase is split by them in int_attribution_shares.
+{{ config(
+    materialized='incremental',
+    meta={'dates': {
+        'column': 'purchase_date',
+        'follows': {
+            'int_conversion_paths': [0, 0],
+            'int_markov_effects': [0, 0],
+        },
+    }}
+) }}
+
+{%- set stale = stale_dates() %}
+
 with paths as (
     select
         paths.*,
@@ -17,6 +30,7 @@ with paths as (
         on
             paths.purchase_date = effects.date
             and paths.touchpoint_key = effects.touchpoint_key
+    where {{ among('paths.purchase_date', stale) }}
 )
 
 select

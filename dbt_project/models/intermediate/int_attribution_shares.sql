@@ -1,6 +1,18 @@
 -- What each touch of a purchase is credited with by each attribution model.
+{{ config(
+    materialized='incremental',
+    meta={'dates': {
+        'column': 'purchase_date',
+        'follows': {
+            'int_attribution_rules': [0, 0],
+        },
+    }}
+) }}
+
+{%- set stale = stale_dates() %}
+
 with weights as (
-    {{ attribution_weights(ref('int_attribution_rules')) }}
+    {{ attribution_weights(ref('int_attribution_rules'), among('purchase_date', stale)) }}
 )
 
 select

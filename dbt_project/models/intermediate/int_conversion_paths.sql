@@ -1,10 +1,27 @@
 -- One row per touch of each purchase. As in GA4, a path is not cut at an earlier purchase.
+-- Days are those of the property and times are UTC, so sessions of a day more than the look-back are read.
+{%- set look_back = var('attribution_lookback_days') + 1 %}
+{{ config(
+    materialized='incremental',
+    meta={'dates': {
+        'column': 'purchase_date',
+        'follows': {
+            'int_purchases': [0, 0],
+            'fct_sessions': [0, look_back],
+        },
+    }}
+) }}
+
+{%- set stale = stale_dates() %}
+
 with purchases as (
-    select * from {{ ref('fct_purchases') }}
+    select * from {{ ref('int_purchases') }}
+    where {{ among('purchase_date', stale) }}
 ),
 
 sessions as (
     select * from {{ ref('fct_sessions') }}
+    where {{ around('session_date', stale, back=look_back) }}
 ),
 
 touches as (

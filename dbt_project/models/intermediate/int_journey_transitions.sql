@@ -1,22 +1,44 @@
 -- For each day with purchases, how often one touchpoint followed another in the journeys that
 -- ended within the fit window up to that day: the input of the Markov chain. A step counts on a span of
 -- days, from the day on which it was made to the day before it leaves the window or stops being true.
+{%- set fit = var('attribution_fit_days') %}
+{{ config(
+    materialized='incremental',
+    meta={'dates': {
+        'column': 'date',
+        'follows': {
+            'int_conversion_paths': [0, fit],
+            'int_purchases': [0, fit],
+            'fct_sessions': [0, fit],
+        },
+    }}
+) }}
+
+{%- set stale = stale_dates() %}
+
 with paths as (
     select
         *,
         lag(touchpoint_key) over (partition by transaction_id order by touch_number) as earlier_key
     from {{ ref('int_conversion_paths') }}
+    where {{ around('purchase_date', stale, back=fit) }}
+),
+
+sessions as (
+    select * from {{ ref('fct_sessions') }}
+    where {{ around('session_date', stale, back=fit) }}
 ),
 
 closings as (
     select
         sessions.session_key,
         min(purchases.purchase_date) as next_purchase_date
-    from {{ ref('fct_sessions') }} as sessions
-    inner join {{ ref('fct_purchases') }} as purchases
+    from sessions
+    inner join {{ ref('int_purchases') }} as purchases
         on
             sessions.user_key = purchases.user_key
             and sessions.started_at <= purchases.purchased_at
+            and {{ around('purchases.purchase_date', stale, back=fit) }}
     group by sessions.session_key
 ),
 
@@ -35,7 +57,7 @@ open_sessions as (
             )
         ) as last_day,
         {{ surrogate_key(['sessions.channel_group', 'sessions.session_campaign']) }} as touchpoint_key
-    from {{ ref('fct_sessions') }} as sessions
+    from sessions
     left join closings on sessions.session_key = closings.session_key
 ),
 
@@ -105,6 +127,7 @@ spans as (
 
 days as (
     select distinct purchase_date as date from paths
+    where {{ among('purchase_date', stale) }}
 )
 
 select

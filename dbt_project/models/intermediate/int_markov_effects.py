@@ -12,10 +12,24 @@ from mkt_assets.marts.markov import Transitions, removal_effects
 _DIGITS = 12
 
 
+#: as macros/changes.sql asks for the days to build again
+_STALE = """
+    date in (
+        select event_date from builds.changes
+        where producer = 'int_journey_transitions' and number > coalesce((
+            select max(number) from builds.readings
+            where consumer = 'int_markov_effects' and producer = 'int_journey_transitions'
+        ), 0)
+    )
+"""
+
+
 def model(dbt, session):  # noqa: ARG001  the signature is dbt's
     """One row per day and touchpoint of `int_journey_transitions`."""
-    steps = dbt.ref("int_journey_transitions").order("date, source_key, target_key")
-    found = steps.to_arrow_table()
+    steps = dbt.ref("int_journey_transitions")
+    if dbt.is_incremental:
+        steps = steps.filter(_STALE)
+    found = steps.order("date, source_key, target_key").to_arrow_table()
     columns = [found[c].to_numpy() for c in ("source_key", "target_key", "journeys")]
     days, begins = np.unique(found["date"].to_numpy(), return_index=True)
     ends = np.append(begins, len(found))[1:]

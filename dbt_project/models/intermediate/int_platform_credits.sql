@@ -35,13 +35,13 @@ matches as (
 
 touched as (
     select
-        session_date as date,
-        session_campaign as campaign,
-        lower(trim(session_campaign)) as campaign_key,
+        date,
+        campaign,
+        lower(trim(campaign)) as campaign_key,
         0 as attributed_conversions,
         0 as attributed_revenue,
         lineage_ids
-    from {{ ref('fct_sessions') }}
+    from {{ ref('int_campaign_days') }}
     union all
     select
         date,

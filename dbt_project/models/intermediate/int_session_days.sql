@@ -25,7 +25,7 @@ touches as (
         *,
         coalesce({{ click_id_says('source') }}, event_source) as touch_source,
         coalesce({{ click_id_says('medium') }}, event_medium, '(not set)') as touch_medium,
-        coalesce(event_campaign, '(not set)') as touch_campaign
+        coalesce({{ click_id_says('campaign') }}, event_campaign, '(not set)') as touch_campaign
     from events
 ),
 

@@ -54,12 +54,13 @@ select
     user_key,
     coalesce(last_click_source, touch_source, '(direct)') as session_source,
     case
-        when last_click_source = '(direct)' and last_click_medium = '(not set)' then '(none)'
+        when lower(last_click_source) = '(direct)' and last_click_medium = '(not set)' then '(none)'
         when last_click_source is not null then last_click_medium
         when touch_source is not null then touch_medium
         else '(none)'
     end as session_medium,
     case
+        when lower(last_click_source) = '(direct)' and last_click_campaign = '(not set)' then '(direct)'
         when last_click_source is not null then last_click_campaign
         when touch_source is not null then touch_campaign
         else '(direct)'

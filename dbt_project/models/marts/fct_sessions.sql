@@ -16,7 +16,7 @@
 with sessions as (
     select
         *,
-        session_source = '(direct)' as is_direct
+        lower(trim(session_source)) = '(direct)' as is_direct
     from {{ ref('int_sessions') }}
     where {{ around('session_date', stale, back=look_back + 1) }}
 ),
@@ -32,10 +32,12 @@ grouped as (
             'sessions.session_source', 'sessions.session_medium', 'sessions.session_campaign',
             'source_categories.category'
         ) }} as channel_group,
-        {{ last_known(
-            'case when not sessions.is_direct then sessions.session_key end',
-            'sessions.user_key', 'sessions.started_at, sessions.session_key'
-        ) }} as last_non_direct_key
+        max(
+            case when not sessions.is_direct then {{ tuple(['sessions.started_at', 'sessions.session_key']) }} end
+        ) over (
+            partition by sessions.user_key order by sessions.started_at
+            range between {{ look_back_frame(look_back) }}
+        ) as last_non_direct
     from sessions
     left join source_categories on lower(trim(sessions.session_source)) = source_categories.source
 ),
@@ -84,8 +86,8 @@ select
 from grouped as sessions
 left join grouped as touches
     on
-        sessions.last_non_direct_key = touches.session_key
-        and touches.started_at >= {{ days_before('sessions.started_at', look_back) }}
+        sessions.is_direct
+        and {{ tuple_part('sessions.last_non_direct', 2) }} = touches.session_key
 left join purchases on sessions.session_key = purchases.session_key
 where {{ among('sessions.session_date', stale) }}
 order by sessions.session_date, sessions.session_key
