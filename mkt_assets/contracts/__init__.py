@@ -129,7 +129,9 @@ def _sources() -> dict[str, Any]:
 def _models() -> dict[str, Any]:
     # the warehouse keeps what lies between sources and marts, too
     models = dbt_project_dir() / "models"
-    files = [f for stage in ("intermediate", "marts") for f in sorted((models / stage).glob("_*.yml"))]
+    files = [
+        f for stage in ("intermediate", "marts") for f in sorted((models / stage).glob("_*.yml"))
+    ]
     return {m["name"]: m for file in files for m in _yaml(file).get("models", [])}
 
 
