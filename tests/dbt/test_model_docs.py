@@ -25,14 +25,15 @@ def models() -> Iterator[Any]:
 
 def test_every_model_is_described() -> None:
     told = {param.id for param in models()}
-    assert told == {
-        path.stem for f in ("staging", "intermediate") for path in (MODELS / f).glob("*.sql")
-    }
+    files = [path for f in ("staging", "intermediate") for path in (MODELS / f).iterdir()]
+    assert told == {path.stem for path in files if path.suffix in (".sql", ".py")}
 
 
 @pytest.mark.parametrize("model", list(models()))
 def test_columns_have_a_type_and_say_what_null_means(model: dict[str, Any]) -> None:
-    assert model["config"]["contract"]["enforced"]
+    # dbt has no contracts for Python models; the marts above them have
+    if not (MODELS / "intermediate" / f"{model['name']}.py").is_file():
+        assert model["config"]["contract"]["enforced"]
     assert model["description"]
     for column in model["columns"]:
         assert column["data_type"], column

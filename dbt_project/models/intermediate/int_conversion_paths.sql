@@ -46,11 +46,7 @@ touches as (
         on
             purchases.user_key = sessions.user_key
             and purchases.purchased_at >= sessions.started_at
-            and (
-                purchases.session_key = sessions.session_key
-                or {{ days_earlier('purchases.purchased_at', var('attribution_lookback_days')) }}
-                <= sessions.started_at
-            )
+            and {{ days_earlier('purchases.purchased_at', var('attribution_lookback_days')) }} <= sessions.started_at
 ),
 
 lineage as (
