@@ -46,7 +46,7 @@ TEXTS_OF_PARAMETERS: Final = {
 
 CLICK_ID = f"enum({', '.join(repr(kind) for kind in CLICK_IDS)})"
 
-# all of one kind or all of the other: never the source of one with the medium of the other
+# all of one kind or of the other: never the source of one with the medium of the other
 _LAST_CLICK = "session_traffic_source_last_click"
 
 
@@ -96,8 +96,7 @@ def _parameter_text(name: str) -> str:
 
 def text_expressions() -> dict[str, str]:
     """Column -> SQL of its text over a row with its parameters taken out (``_taken_sql``)."""
-    parameters = {column: _parameter_text(name) for column, name in TEXTS_OF_PARAMETERS.items()}
-    return {**TEXTS_OF_COLUMNS, **parameters}
+    return TEXTS_OF_COLUMNS | {c: _parameter_text(name) for c, name in TEXTS_OF_PARAMETERS.items()}
 
 
 def _parameter_number(name: str) -> str:
@@ -204,8 +203,8 @@ def _taken_sql(part: Slice) -> str:
 
 
 def _flat_sql(part: Slice, closed: Closed) -> str:
-    expressions = {**text_expressions(), **closed.columns}
-    texts = ", ".join(f"{expression} as {name}" for name, expression in expressions.items())
+    named = {**text_expressions(), **closed.columns}.items()
+    texts = ", ".join(f"{expression} as {name}" for name, expression in named)
     # the engine may cast before it leaves out the quarantined rows, whose amounts do not fit
     money = ", ".join(f"try_cast(ecommerce.{name} as {MONEY}) as {name}" for name in AMOUNTS)
     return f"""

@@ -73,9 +73,7 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _whole(
-    con: duckdb.DuckDBPyConnection, part: Slice, *, is_worth_it: bool
-) -> tuple[str, Closed]:
+def _whole(con: duckdb.DuckDBPyConnection, part: Slice, *, is_worth_it: bool) -> tuple[str, Closed]:
     """One slice: the parameters are looked at too, in the pass that finds the addresses."""
     if not is_worth_it:
         make_parameters(con, part, ADDRESSES)
