@@ -5,6 +5,7 @@ What stays out: a person's own identifiers inside an address; that is asked row 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import duckdb
@@ -25,31 +26,50 @@ def parameter_text(value: str) -> str:
     )
 
 
-def make_addresses(con: duckdb.DuckDBPyConnection, part: Slice) -> None:
-    """Make the temporary ``guard_addresses(raw, clean, click_ids)`` of a slice's kept rows."""
+def make_parameters(con: duckdb.DuckDBPyConnection, part: Slice, names: Sequence[str]) -> None:
+    """Make the temporary ``guard_parameters(name, raw)``: the distinct texts in kept rows.
+
+    A name that a row has twice counts twice: more than what the row's columns hold.
+    """
+    keys = ", ".join(f"'{name}'" for name in names)
+    quietly(
+        con,
+        f"""
+        create or replace temp table guard_parameters as
+        select distinct param."key" as name, {parameter_text('param."value"')} as raw
+        from (
+            select unnest(raw.event_params) as param
+            from {part.raw} as raw inner join {part.kept} as decided on raw.row_id = decided.row_id
+        )
+        where param."key" in ({keys})
+        """,
+    )
+
+
+def make_addresses(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the temporary ``guard_addresses(raw, clean, click_ids)`` of ``guard_parameters``."""
     keys = ", ".join(f"'{name}'" for name in ADDRESSES)
     quietly(
         con,
         f"""
         create or replace temp table guard_addresses as
-        with params as (
-            select unnest(raw.event_params) as param
-            from {part.raw} as raw inner join {part.kept} as decided on raw.row_id = decided.row_id
-        ),
-        addresses as (
-            select distinct {parameter_text('param."value"')} as raw
-            from params where param."key" in ({keys})
+        with addresses as (
+            select distinct raw from guard_parameters where name in ({keys}) and raw is not null
         ),
         cleaned as (
             select raw, {clean_url_sql("raw")} as clean, {click_ids_sql("raw")} as click_ids
-            from addresses where raw is not null
+            from addresses
+        ),
+        scanned as (
+            -- many addresses differ in nothing but click ids
+            select
+                clean,
+                case when {pii.has_personal_sql("clean")} then {pii.redact_sql("clean")} else clean
+                end as redacted
+            from (select distinct clean from cleaned)
         )
 
-        select
-            raw,
-            case when {pii.has_personal_sql("clean")} then {pii.redact_sql("clean")} else clean end
-                as clean,
-            click_ids
-        from cleaned
+        select cleaned.raw, scanned.redacted as clean, cleaned.click_ids
+        from cleaned inner join scanned on cleaned.clean = scanned.clean
         """,
     )

@@ -6,7 +6,7 @@ which rows are taken.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -14,6 +14,7 @@ from mkt_assets.privacy import pii
 from mkt_assets.privacy.event_addresses import ADDRESSES, parameter_text
 from mkt_assets.privacy.event_origin import click_id_sql, last_click_sql
 from mkt_assets.privacy.event_slices import Slice
+from mkt_assets.privacy.event_words import Closed
 from mkt_assets.privacy.policy import SIGNALS
 from mkt_assets.privacy.urls import CLICK_IDS
 
@@ -34,7 +35,7 @@ _PARAMETERS: Final = (
     "currency",
 )
 
-_TEXTS_OF_PARAMETERS: Final = {
+TEXTS_OF_PARAMETERS: Final = {
     "page_location": "page_location",
     "page_referrer": "page_referrer",
     "page_title": "page_title",
@@ -43,6 +44,8 @@ _TEXTS_OF_PARAMETERS: Final = {
     "param_campaign": "campaign",
     "currency": "currency",
 }
+
+CLICK_ID = f"enum({', '.join(repr(kind) for kind in CLICK_IDS)})"
 
 TEXTS_OF_COLUMNS: Final = {
     "event_name": "event_name",
@@ -64,8 +67,11 @@ TEXTS_OF_COLUMNS: Final = {
     "stream_id": "stream_id",
 }
 
+#: columns that are an ENUM while they are sorted, where that is known to be worth it, and then text
+CARRIED: Final = (*TEXTS_OF_PARAMETERS, "click_id_type")
+
 #: every top-level text column that is scanned; transaction_id and items are scanned beside them
-TEXTS: Final = (*TEXTS_OF_COLUMNS, *_TEXTS_OF_PARAMETERS)
+TEXTS: Final = (*TEXTS_OF_COLUMNS, *TEXTS_OF_PARAMETERS)
 ITEM_PROSE: Final = ("item_name", "item_brand", "item_category")
 ITEM_TEXTS: Final = ("item_id", *ITEM_PROSE)
 
@@ -74,16 +80,17 @@ OWN_ID_LENGTH: Final = 6
 _OWN_IDS: Final = ("user_pseudo_id", "user_id")
 #: a text or a number, whatever the tag sends
 _YES: Final = "('1', '1.0', 'true')"
-#: between the columns when they are scanned as one: no pattern reaches across it
-_BETWEEN: Final = "chr(31)"
-#: stands for it inside a text; it too is a control sign that no pattern knows
-_INSTEAD: Final = "chr(30)"
 #: looked for where a person has no identifier of their own to look for: replaces nothing
 _NOTHING: Final = "''"
 
 
 def _parameter_text(name: str) -> str:
     return parameter_text(f'p_{name}."value"')
+
+
+def text_expressions() -> dict[str, str]:
+    """Column -> SQL of its text over a row with its parameters taken out (``_taken_sql``)."""
+    return TEXTS_OF_COLUMNS | {c: _parameter_text(name) for c, name in TEXTS_OF_PARAMETERS.items()}
 
 
 def _parameter_number(name: str) -> str:
@@ -100,21 +107,20 @@ def lake_sql(
     ``guard_decided.source``.
     """
     lineage = ", ".join(f"'{lineage_id}'" for lineage_id in lineage_ids)
-    # by numbers that do not depend on the order in which the rows came
-    order = "event_timestamp, person, likeness, ordinal"
     return f"""
         select {_stamped_sql(day, lineage, key_id, processed_at)}
-        from (select * from {guarded} order by {order})"""
+        from (select * from {guarded} order by {", ".join(_SORTED_BY)})"""
 
 
-def guarded_sql(part: Slice, closed: Mapping[str, str]) -> str:
+def guarded_sql(part: Slice, closed: Closed, address: str) -> str:
     """The SELECT of the kept rows of a slice: clean, in no order.
 
     Needs ``guard_decided``, ``guard_people``, ``guard_logins``, ``guard_orders`` and
     ``guard_addresses``; ``closed`` are the columns whose values are known to be clean (see
-    ``event_words``), with their SQL: they are not scanned.
+    ``event_words``): they are not scanned. ``address`` is the type to carry addresses as.
     """
-    scanned = [text for text in TEXTS if text not in closed and text not in ADDRESSES]
+    scanned = [text for text in TEXTS if text not in closed.columns and text not in ADDRESSES]
+    addresses = f"(select *, clean::{address} as coded from guard_addresses)"
     return f"""
         with taken as ({_taken_sql(part)}),
         flat as ({_flat_sql(part, closed)}),
@@ -123,10 +129,12 @@ def guarded_sql(part: Slice, closed: Mapping[str, str]) -> str:
                 flat.* replace (
                     location.clean as page_location, referrer.clean as page_referrer
                 ),
+                location.coded as location_coded,
+                referrer.coded as referrer_coded,
                 location.click_ids as url_click_ids
             from flat
-            left join guard_addresses as location on location.raw = flat.page_location
-            left join guard_addresses as referrer on referrer.raw = flat.page_referrer
+            left join {addresses} as location on location.raw = flat.page_location
+            left join {addresses} as referrer on referrer.raw = flat.page_referrer
         ),
         joined as (select *, {_joined_texts_sql(scanned)} as joined_texts from addressed),
         judged as (select *, {_is_dirty_sql()} as is_dirty from joined),
@@ -139,15 +147,23 @@ def guarded_sql(part: Slice, closed: Mapping[str, str]) -> str:
         select {_guarded_sql(scanned)} from cleaned"""
 
 
+# numbers that do not depend on the order in which the rows came
+_SORTED_BY: Final = ("event_timestamp", "person", "likeness", "ordinal")
+
+
 def _stamped_sql(day: date, lineage: str, key_id: str, processed_at: datetime) -> str:
     """What can be added after the sort, so that the sort need not carry it."""
-    key = "concat_ws('|', user_key, event_timestamp, event_name, bundle, ordinal)"
+    bundle_text = "coalesce(bundle::varchar, '-')"
+    key = f"concat_ws('|', user_key, event_timestamp, event_name, {bundle_text}, ordinal)"
+    written = [f"{name}::varchar as {name}" for name in CARRIED if name not in ADDRESSES]
+    written += [f"coalesce(own_{name}, {name}::varchar) as {name}" for name in ADDRESSES]
+    kept_out = (*_SORTED_BY, "bundle", "source", "event_name", *(f"own_{n}" for n in ADDRESSES))
     return f"""
         date '{day}' as event_date,
         event_timestamp,
         event_name,
         md5({key}) as event_key,
-        * exclude (event_timestamp, event_name, person, likeness, ordinal, bundle, source),
+        * exclude ({", ".join(kept_out)}) replace ({", ".join(written)}),
         '{key_id}' as key_id,
         ([{lineage}])[source] as lineage_id,
         make_timestamptz({_micros(processed_at)}) as processed_at"""
@@ -180,18 +196,16 @@ def _taken_sql(part: Slice) -> str:
         )"""
 
 
-def _flat_sql(part: Slice, closed: Mapping[str, str]) -> str:
-    texts = ", ".join(
-        [f"{expression} as {name}" for name, expression in {**TEXTS_OF_COLUMNS, **closed}.items()]
-        + [f"{_parameter_text(param)} as {name}" for name, param in _TEXTS_OF_PARAMETERS.items()]
-    )
+def _flat_sql(part: Slice, closed: Closed) -> str:
+    named = {**text_expressions(), **closed.columns}.items()
+    texts = ", ".join(f"{expression} as {name}" for name, expression in named)
     # the engine may cast before it leaves out the quarantined rows, whose amounts do not fit
     money = ", ".join(f"try_cast(ecommerce.{name} as {MONEY}) as {name}" for name in AMOUNTS)
     return f"""
         select
             {texts},
             event_timestamp, person, likeness, ordinal, source, items, given_params,
-            coalesce(event_bundle_sequence_id::varchar, '-') as bundle, collected_traffic_source,
+            event_bundle_sequence_id as bundle, collected_traffic_source,
             people.pseudonym as user_key, user_pseudo_id, user_id,
             case when not logins.was_hash then logins.pseudonym end as login_key,
             {_parameter_number("ga_session_id")} as ga_session_id,
@@ -204,17 +218,18 @@ def _flat_sql(part: Slice, closed: Mapping[str, str]) -> str:
         from taken
         left join {part.people} as people on people.raw = user_pseudo_id
         left join guard_logins as logins on logins.raw = user_id
-        left join guard_orders as orders on orders.raw = ecommerce.transaction_id"""
+        left join guard_orders as orders on orders.raw = ecommerce.transaction_id
+        {closed.joins}"""
 
 
 def _joined_texts_sql(scanned: Sequence[str]) -> str:
     """All texts of a row as one, so that one scan finds out that there is nothing to find."""
-    of_item = f"concat_ws({_BETWEEN}, {', '.join(f'item.{name}' for name in ITEM_TEXTS)})"
+    of_item = f"concat_ws({pii.BETWEEN}, {', '.join(f'item.{name}' for name in ITEM_TEXTS)})"
     items = (
         "case when len(items) > 0 then "
-        f"array_to_string(list_transform(items, lambda item: {of_item}), {_BETWEEN}) end"
+        f"array_to_string(list_transform(items, lambda item: {of_item}), {pii.BETWEEN}) end"
     )
-    return f"concat_ws({_BETWEEN}, {', '.join(scanned)}, {items})"
+    return f"concat_ws({', '.join((pii.BETWEEN, *scanned, items))})"
 
 
 def _is_dirty_sql() -> str:
@@ -237,18 +252,18 @@ def _without_own(text: str, own_ids: Sequence[str] = _OWN_IDS) -> str:
 
 def _redacted_pieces(texts: Sequence[str]) -> str:
     """Texts redacted as one, so that the pattern is compiled once; SQL of a list of pieces."""
-    own_ids = [f"replace({own_id}, {_BETWEEN}, {_INSTEAD})" for own_id in _OWN_IDS]
-    joined = pii.redact_sql(f" || {_BETWEEN} || ".join(map(_to_join, texts)))
-    return f"string_split({_without_own(joined, own_ids)}, {_BETWEEN})"
+    own_ids = [f"replace({own_id}, {pii.BETWEEN}, {pii.INSTEAD})" for own_id in _OWN_IDS]
+    joined = pii.redact_sql(f" || {pii.BETWEEN} || ".join(map(_to_join, texts)) or _NOTHING)
+    return f"string_split({_without_own(joined, own_ids)}, {pii.BETWEEN})"
 
 
 def _to_join(text: str) -> str:
-    return f"replace(coalesce({text}, ''), {_BETWEEN}, {_INSTEAD})"
+    return f"replace(coalesce({text}, ''), {pii.BETWEEN}, {pii.INSTEAD})"
 
 
 def _text_of_piece(piece: str, text: str) -> str:
     """The redacted ``text``; one without a find stays as it came, NULL too."""
-    redacted = f"replace({piece}, {_INSTEAD}, {_BETWEEN})"
+    redacted = f"replace({piece}, {pii.INSTEAD}, {pii.BETWEEN})"
     return f"case when {piece} = {_to_join(text)} then {text} else {redacted} end"
 
 
@@ -280,7 +295,13 @@ def _guarded_sql(scanned: Sequence[str]) -> str:
         name: _text_of_piece(f"redacted[{number}]", name)
         for number, name in enumerate(scanned, start=1)
     }
-    clean |= {name: _without_own(name) for name in ADDRESSES}
+    # a person's own identifier in an address is seldom: those addresses go beside the others
+    own = {name: f"nullif({_without_own(name)}, {name})" for name in ADDRESSES}
+    addresses = ", ".join(
+        f"{name.removeprefix('page_')}_coded as {name}, "
+        f"case when is_dirty then {redacted} end as own_{name}"
+        for name, redacted in own.items()
+    )
 
     def texts(*names: str) -> str:
         return ", ".join(
@@ -295,10 +316,11 @@ def _guarded_sql(scanned: Sequence[str]) -> str:
         {texts("event_name")},
         user_key, login_key,
         ga_session_id, ga_session_number, session_engaged, engagement_time_msec,
-        {texts("page_location", "page_referrer", "page_title")},
+        {addresses},
+        {texts("page_title")},
         {texts("param_source", "param_medium", "param_campaign")},
         {texts("collected_source", "collected_medium", "collected_campaign")},
-        {click_id_sql("url_click_ids", "given_params")} as click_id_type,
+        ({click_id_sql("url_click_ids", "given_params")})::{CLICK_ID} as click_id_type,
         {texts("session_source", "session_medium", "session_campaign")},
         {texts("first_user_source", "first_user_medium", "first_user_campaign")},
         {texts("device_category", "operating_system", "browser", "country", "region")},

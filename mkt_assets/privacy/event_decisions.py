@@ -42,6 +42,7 @@ TABLES: Final = (
     "guard_people",
     "guard_logins",
     "guard_kept_keys",
+    "guard_refused",
     "guard_erased",
 )
 
@@ -71,11 +72,10 @@ _PLAIN_NAME = (
 )
 # how exports spell an id that is not there
 _NULL_WORDS = "('', 'null', 'none', 'nan', 'undefined', '(not set)', '0')"
+# asked once an identifier, not once a row
+_SOMEBODY = f"(select raw, id from guard_people where lower(trim(raw)) not in {_NULL_WORDS})"
 # a transient token is made up for one page view: it is nobody's identifier
-_HAS_ID = (
-    f"(lower(trim(coalesce(user_pseudo_id, ''))) not in {_NULL_WORDS} "
-    "and lower(coalesce(privacy_info.uses_transient_token, 'no')) <> 'yes')"
-)
+_IS_LASTING = "lower(coalesce(privacy_info.uses_transient_token, 'no')) <> 'yes'"
 
 
 @dataclass(frozen=True)
@@ -173,13 +173,13 @@ def _decisions_sql(question: Question) -> str:
             select
                 said.row_id,
                 list_position([{sources}], said.source_file)::integer as source,
-                case when {_HAS_ID} then person.id end as person,
+                case when {_IS_LASTING} then person.id end as person,
                 said.event_timestamp,
                 hash({_PLAIN_NAME}, said.event_bundle_sequence_id) as likeness,
                 said.said_analytics,
                 said.said_ads,
                 {_quarantine_sql(question.day)} as fault
-            from said left join guard_people as person on person.raw = said.user_pseudo_id
+            from said left join {_SOMEBODY} as person on person.raw = said.user_pseudo_id
         ),
 
         signalled as (
@@ -267,6 +267,16 @@ def _mark_refused_logins(con: duckdb.DuckDBPyConnection, question: Question) -> 
     """A consent log may know a person by login: a refusal there is one on every device."""
     if question.consent is None:
         return
+    refused = f"""
+        create or replace temp table guard_refused as
+        select login.raw, refusal.changed_us, refusal.until_us
+        from guard_logins as login
+        inner join ({refused_sql(question.consent, question.policy)}) as refusal
+            on refusal.user_key = login.pseudonym"""
+    quietly(con, refused)
+    # most logs know devices only: then no event is read
+    if not quietly(con, "select 1 from guard_refused limit 1"):
+        return
     quietly(
         con,
         f"""
@@ -274,9 +284,8 @@ def _mark_refused_logins(con: duckdb.DuckDBPyConnection, question: Question) -> 
         where fate = '{KEPT}' and row_id in (
             select raw.row_id
             from {question.raw} as raw
-            inner join guard_logins as login on login.raw = raw.user_id
-            inner join ({refused_sql(question.consent, question.policy)}) as refusal
-                on refusal.user_key = login.pseudonym
+            inner join guard_refused as refusal
+                on refusal.raw = raw.user_id
                 and raw.event_timestamp >= refusal.changed_us
                 and raw.event_timestamp < refusal.until_us
         )

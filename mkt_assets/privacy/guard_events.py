@@ -10,7 +10,6 @@ without a form of its own does not hide there; another person's would.
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -23,34 +22,23 @@ import duckdb
 from mkt_assets.errors import MktError
 from mkt_assets.lake import sql_text
 from mkt_assets.privacy import event_decisions as decisions
-from mkt_assets.privacy import pii
+from mkt_assets.privacy import event_rows, pii
 from mkt_assets.privacy.erasure_list import Listed
-from mkt_assets.privacy.event_addresses import make_addresses
-from mkt_assets.privacy.event_columns import (
-    ITEM_TEXTS,
-    OWN_ID_LENGTH,
-    TEXTS,
-    TEXTS_OF_COLUMNS,
-    guarded_sql,
-    lake_sql,
-)
+from mkt_assets.privacy.event_columns import ITEM_TEXTS, OWN_ID_LENGTH, TEXTS, lake_sql
 from mkt_assets.privacy.event_decisions import Question
-from mkt_assets.privacy.event_slices import slices, take
-from mkt_assets.privacy.event_words import SCHEMA, closed_columns
+from mkt_assets.privacy.event_words import SCHEMA
 from mkt_assets.privacy.fates import Fates
-from mkt_assets.privacy.policy import SIGNALS, Policy, is_upstream
+from mkt_assets.privacy.policy import Policy, is_upstream
 from mkt_assets.privacy.pseudonyms import Key, make_pseudonyms
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.raw_files import parquet
 
-_OF_A_SLICE = ("guard_addresses", "guard_kept", "guard_kept_people")
 _TABLES = (
     *decisions.TABLES,
-    *_OF_A_SLICE,
+    *event_rows.TABLES,
     "guard_orders",
     "guard_order_finds",
     "guard_order_keys",
-    "guard_vocabulary",
 )
 # level 1 costs 3 % more bytes and a third less time than the default
 _COPY = "(format parquet, compression zstd, compression_level 1)"
@@ -123,8 +111,9 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         decisions.decide(con, question)
         _make_orders(con, question)
         lineage_ids = [lineage_of[source] for source in sources]
+        guarded, closed = event_rows.clean_rows(con, question, folder)
         events = lake_sql(
-            _guarded(con, question, folder),
+            guarded,
             day=day,
             lineage_ids=lineage_ids,
             key_id=key.id,
@@ -133,44 +122,14 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         quietly(con, f"copy ({events}) to '{sql_text(out)}' {_COPY}")
         _write_cookieless(con, question, lineage_ids, cookieless_out)
         _write_quarantine(con, question, quarantine_out)
-        fates = _fates(con, question, _redactions(con, out), _notes(con))
+        fates = _fates(con, question, _redactions(con, out, closed.unmarked), _notes(con))
     finally:
         for table in _TABLES:
             quietly(con, f"drop table if exists {table}")
         quietly(con, f"drop schema if exists {SCHEMA} cascade")
-        _remove(folder)
+        event_rows.remove(folder)
     fates.check()
     return fates
-
-
-def _guarded(con: duckdb.DuckDBPyConnection, question: Question, folder: Path) -> str:
-    """A FROM item of the clean rows: a query where they are one slice, else files in ``folder``."""
-    parts = slices(con, question.landing, question.raw)
-    closed = closed_columns(
-        con, parts=parts, expressions=TEXTS_OF_COLUMNS, shortest_id=OWN_ID_LENGTH
-    )
-    if len(parts) == 1:
-        make_addresses(con, parts[0])
-        return f"({guarded_sql(parts[0], closed)})"
-    _remove(folder)
-    folder.mkdir(mode=0o700)
-    for number, part in enumerate(parts):
-        take(con, part)
-        make_addresses(con, part)
-        # files, since of a temporary table some 30 bytes a row can never be spilled
-        clean = f"{sql_text(folder)}/{number:06d}.parquet"
-        quietly(con, f"copy ({guarded_sql(part, closed)}) to '{clean}' (format parquet)")
-    for table in _OF_A_SLICE:
-        quietly(con, f"drop table {table}")
-    types = [f"{name}::{SCHEMA}.{name} as {name}" for name in closed]
-    types += [f"{signal}::{decisions.SIGNAL} as {signal}" for signal in SIGNALS]
-    return f"(select * replace ({', '.join(types)}) from {parquet(folder)})"
-
-
-def _remove(folder: Path) -> None:
-    """The slices' files, those of a killed run too."""
-    if folder.exists():
-        shutil.rmtree(folder)
 
 
 def _sources(
@@ -274,9 +233,11 @@ def _write_quarantine(con: duckdb.DuckDBPyConnection, question: Question, out: P
     )
 
 
-def _redactions(con: duckdb.DuckDBPyConnection, out: Path) -> dict[str, int]:
+def _redactions(
+    con: duckdb.DuckDBPyConnection, out: Path, unmarked: Collection[str]
+) -> dict[str, int]:
     """Values of the written file that carry the mark, by column; read back: it is what is there."""
-    texts = (*TEXTS, "transaction_id")
+    texts = [text for text in (*TEXTS, "transaction_id") if text not in unmarked]
     counts = [f"count(*) filter (contains({text}, '{pii.REDACTED}'))" for text in texts]
     counts += [
         "coalesce(sum(len(list_filter(items, "

@@ -17,6 +17,11 @@ from typing import Final
 
 REDACTED: Final = "[redacted]"
 
+#: between texts that are scanned as one, in SQL: no pattern reaches across it
+BETWEEN: Final = "chr(31)"
+#: stands for it inside a text; it too is a control sign that no pattern knows
+INSTEAD: Final = "chr(30)"
+
 # what may separate groups of digits: also non-breaking, and percent-encoded in addresses
 _GAP = "(?:[ +.\\-\u00a0\u2009\u2011\u202f]|%20)"
 _WIDE_GAP = "(?:[ ().\\-/\u00a0\u2009\u2011\u202f]|%20|%2[89Ff])"

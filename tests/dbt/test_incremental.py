@@ -36,7 +36,7 @@ def _micros(day: dt.date, seconds: int) -> int:
 
 
 def _events(rng: random.Random, day: dt.date, version: int) -> list[Row]:
-    """A few events of the day; sessions go over midnight, transactions come twice, ids are missing."""
+    """A few events; sessions go over midnight, transactions come twice, ids are missing."""
     rows = []
     for number in range(rng.randrange(0, 14)):
         user = rng.choice(USERS)
@@ -144,7 +144,7 @@ def test_any_change_of_the_lake_leaves_what_a_full_build_would(tmp_path: Path, s
     for version in (1, 2, 3):
         _change(project, rng, version)
         if version == 2:
-            # what a crash leaves, or a person who builds a few models: some are newer than others
+            # as a person leaves it who builds a few models: some are newer than others
             done = project.dbt("run", "--select", "int_session_days int_purchases+1 int_user_days")
             assert done.returncode == 0, done.stdout
             _change(project, rng, 9)

@@ -114,3 +114,27 @@ def test_nothing_is_left_in_the_connection(workplace: Workplace) -> None:
     for kind in ("tables", "types", "schemas"):
         told = workplace.con.execute(f"from duckdb_{kind}()").df().astype(str)
         assert not told.apply(lambda column: column.str.contains("guard_")).any().any()
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_value_that_no_row_takes_is_not_in_the_file(workplace: Workplace) -> None:
+    """Of a parameter that is there twice the first is taken; the second is only looked at."""
+    row = workplace.event(params={"page_title": "Shoes"})
+    row["event_params"] += workplace.event(params={"page_title": "Neverland"})["event_params"]
+    workplace.guard([row])
+    assert workplace.kept("page_title") == [{"page_title": "Shoes"}]
+    assert b"Neverland" not in workplace.out.read_bytes()
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_value_with_a_find_is_redacted_in_every_row(workplace: Workplace) -> None:
+    words = [("Spain", "x jim@example.com", "to +49 151 23456789")] * 3 + [("Spain", None, "Shoes")]
+    fates = workplace.guard(events(workplace, words))
+    told = [tuple(row.values()) for row in workplace.kept("region, page_title, param_source")]
+    assert told == [("x [redacted]", "to [redacted]", "x [redacted]")] * 3 + [(None, "Shoes", "")]
+    assert fates.redactions == {
+        "region": 3,
+        "page_title": 3,
+        "param_source": 3,
+        "device_category": 3,
+    }
