@@ -128,7 +128,7 @@ def _sorted_marts(project: Project) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_any_change_of_the_lake_leaves_what_a_full_build_would(tmp_path: Path, seed: int) -> None:
-    """Whatever was done to the lake, whatever was built in part, and wherever a build was killed."""
+    """Whatever was done to the lake or built in part, and wherever a build was killed."""
     rng = random.Random(seed)
     project = Project(tmp_path / "kept")
     anew = Project(tmp_path / "anew")
