@@ -97,12 +97,15 @@ def decide(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     """Make ``guard_decided``: row_id, source, person, fate, reason, four signals, ordinal."""
     raw = parquet(question.landing)
     for table, column in (("guard_people", "user_pseudo_id"), ("guard_logins", "user_id")):
-        people = f"select {column} as raw from {raw} where {is_id_sql(column)}"
+        people = f"select {column} as raw from {raw}"
         make_pseudonyms(con, identifiers=people, key=question.key, table=table)
+        # here, where each is there once, and not row by row
+        quietly(con, f"delete from {table} where not {is_id_sql('raw')}")
     quietly(con, _log_sql(question))
     quietly(con, _decisions_sql(question))
+    _hear_logins(con, question)
     _mark_copies(con, question)
-    _mark_refused_logins(con, question)
+    _drop_refused(con, question)
     _mark_erased(con, question)
 
 
@@ -200,7 +203,8 @@ def _decisions_sql(question: Question) -> str:
 def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     """Leave out exact copies; number events that differ in nothing but their parameters.
 
-    Of copies whose ad consent differs the strictest stays, then the first one.
+    Of copies whose consent differs one with a refusal stays, then one without a grant, then the
+    first.
     """
     quietly(
         con,
@@ -212,6 +216,7 @@ def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     )
     if not quietly(con, "select 1 from guard_kept_keys limit 1"):
         return
+    any_denied = " or ".join(f"decided.{signal} = '{DENIED}'" for signal in SIGNALS)
     quietly(
         con,
         f"""
@@ -225,8 +230,7 @@ def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
             row_number() over (
                 partition by decided.person, decided.event_timestamp, raw.event_name,
                     raw.event_bundle_sequence_id, raw.event_params, raw.items
-                order by decided.ad_storage <> '{DENIED}', decided.ad_storage = '{GRANTED}',
-                    decided.row_id
+                order by not ({any_denied}), decided.ad_storage = '{GRANTED}', decided.row_id
             ) > 1 as is_copy
         from {question.raw} as raw
         join guard_kept_keys using (row_id)
@@ -245,7 +249,7 @@ def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     quietly(con, "drop table guard_copies")
 
 
-def _mark_refused_logins(con: duckdb.DuckDBPyConnection, question: Question) -> None:
+def _hear_logins(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     """A consent log may know a person by login: a refusal there is one on every device."""
     among = "select pseudonym from guard_logins"
     denials = " or ".join(f"{signal} = '{DENIED}'" for signal in SIGNALS)
@@ -275,6 +279,10 @@ def _mark_refused_logins(con: duckdb.DuckDBPyConnection, question: Question) -> 
         where told.row_id = guard_decided.row_id
         """,
     )
+
+
+def _drop_refused(con: duckdb.DuckDBPyConnection, question: Question) -> None:
+    """What a login refuses goes: only now, so that a copy of it without the login goes with it."""
     denied = " or ".join(f"{need} = '{DENIED}'" for need in question.policy.analysis_needs)
     quietly(
         con,

@@ -189,7 +189,12 @@ def test_events_carry_a_login_s_refusal(workplace: Workplace, signal: str) -> No
     early = NOON - timedelta(hours=1)
     workplace.log([("device-1", early, *[YES] * 4), ("login-1", NOON, *denial)])
     rows = [
-        workplace.event(user_pseudo_id="device-1", user_id=login, event_timestamp=moment)
+        workplace.event(
+            user_pseudo_id="device-1",
+            user_id=login,
+            event_timestamp=moment,
+            event_name=login or "page_view",
+        )
         for login in ("login-1", None)
         for moment in (workplace.NOON - 1, workplace.NOON)
     ]
@@ -206,3 +211,20 @@ def test_an_unlisted_device_keeps_its_own_word(workplace: Workplace) -> None:
     place.seen([("device-1", "login-1"), ("device-2", None)])
     assert place.update() == keys("device-1")
     assert place.contacts("device-1", "device-2") == {"device-2"}
+
+
+@pytest.mark.parametrize("order", [(None, "login-1"), ("login-1", None)])
+@pytest.mark.parametrize("signal", range(4))
+def test_of_two_copies_the_refused_one_counts(
+    workplace: Workplace, order: tuple[str | None, ...], signal: int
+) -> None:
+    """An event that was sent with and without its login is one event, and it was refused."""
+    denial = [NO if number == signal else None for number in range(4)]
+    early = NOON - timedelta(hours=1)
+    workplace.log([("device-1", early, *[YES] * 4), ("login-1", early, *denial)])
+    rows = [workplace.event(user_pseudo_id="device-1", user_id=login) for login in order]
+    fates = workplace.guard(rows)
+    assert fates.duplicates == 1
+    signals = ("ad_storage", "analytics_storage", "ad_user_data", "ad_personalization")
+    stored = [[row[name] for name in signals].count(NO) for row in workplace.kept()]
+    assert stored == ([] if signals[signal] == "analytics_storage" else [1])

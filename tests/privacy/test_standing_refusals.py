@@ -117,3 +117,17 @@ def test_a_refusal_that_comes_late_is_added_and_none_taken_back(house: House) ->
     }
     assert told == {"a": ["ad_storage", "ad_user_data"], "b": []}
     assert listed(house.lake, RING) is not None
+
+
+def test_a_refusal_in_the_source_s_log_is_learned_by_the_next_run(house: House) -> None:
+    """The list knew of none; the entries themselves stay out as before."""
+    denied = "analytics_storage"
+    log = pq.read_table(house.lake.whole(CONSENT)).to_pylist()
+    last = {row["user_key"]: row for row in log}  # ordered by time
+    key = next(name for name, row in sorted(last.items()) if row[denied] == "denied")
+    later = datetime(2025, 3, 20, tzinfo=UTC)
+    erasure_list.add(house.lake, "er_1", [Name("k1", key, key)], later)
+    house.run()
+    (row,) = erasure_list.read(house.lake).to_pylist()
+    assert denied in row["refused"]
+    assert key not in str(house.rows(CONSENT))
