@@ -14,11 +14,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from mkt_assets.errors import MktError
+
+if TYPE_CHECKING:
+    from mkt_assets.erase import Proof
 
 app = typer.Typer(
     help="Marketing data platform: consented events and ad spend to KPIs, insight and budgets.",
@@ -171,7 +174,9 @@ def rotate_keys(
     unlink: Annotated[
         bool,
         typer.Option(
-            "--unlink", help="Re-key people whose identifier is nowhere, cut from their later data."
+            "--unlink",
+            help="Re-key people whose identifier is nowhere, cut from their later data. Keep the "
+            "old key: without it they can be neither erased nor refused.",
         ),
     ] = False,
     as_json: Json = False,
@@ -179,6 +184,8 @@ def rotate_keys(
     """Bring stored pseudonyms from older keys to the first of MKT_PII_KEYS; may be interrupted."""
     with _refusals(as_json):
         from mkt_assets.erase import newest_day
+        from mkt_assets.lake import Lake
+        from mkt_assets.privacy.unlinked import warning as unlinked_warning
         from mkt_assets.runner import run_job
         from mkt_assets.settings import settings
 
@@ -190,19 +197,16 @@ def rotate_keys(
             typer.echo(json.dumps(asdict(outcome), indent=1))
         elif outcome.success:
             typer.echo(_closing(outcome))
+            if told := unlinked_warning(Lake(settings().data_dir)):
+                typer.echo(told)
         if not outcome.success:
             raise typer.Exit(1)
 
 
-def _verified(left: dict[str, int], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps({"success": not left, "left": left}, indent=1))
-    elif left:
-        places = "\n".join(f"  {n:>8,}  {place}" for place, n in left.items())
-        typer.echo(f"Something is left (rows or places, file):\n{places}")
-    else:
-        typer.echo("Nothing is left of them in any file of the data directory.")
-    if left:
+def _verified(proof: Proof, as_json: bool) -> None:
+    told = {"success": proof.success, **asdict(proof)}
+    typer.echo(json.dumps(told, indent=1) if as_json else proof.as_text())
+    if not proof.success:
         raise typer.Exit(1)
 
 

@@ -58,6 +58,7 @@ def examine() -> list[Finding]:
         _permissions,
         _vault,
         _keys,
+        _unlinked,
         _erasures,
         _lock,
         _published,
@@ -152,6 +153,27 @@ def _keys(known: Settings, lake: Lake) -> Iterator[Finding]:
         yield Finding("ok", "keys", "the sample source makes its own key at the first run")
     else:
         yield Finding("ok", "keys", f"active key {ring.active.id}")
+
+
+def _unlinked(known: Settings, lake: Lake) -> Iterator[Finding]:
+    from mkt_assets.privacy import unlinked
+    from mkt_assets.privacy.keys import key_ring
+
+    told = unlinked.everything(lake)
+    if not told:
+        return
+    try:
+        ring = key_ring(known, create=False)
+    except MktError:
+        return  # the look at the keys has said so
+    lost = unlinked.unsearchable(lake, ring) if ring else [one.place for one in told]
+    yield Finding(
+        "fail" if lost else "ok",
+        "unlinked",
+        f"{sum(one.rows for one in told):,} rows in {len(told)} partitions, "
+        f"{len(lost)} of which cannot be searched for anybody",
+        "put the old key back, or run those days again from their source" if lost else "",
+    )
 
 
 def _erasures(_known: Settings, lake: Lake) -> Iterator[Finding]:

@@ -14,10 +14,12 @@ import pandas as pd
 
 from mkt_assets.calendar_days import last_complete_day
 from mkt_assets.errors import MktError
+from mkt_assets.ingest.file_source import make_source
 from mkt_assets.lake import Lake, replacing
 from mkt_assets.locks import exclusive
-from mkt_assets.privacy import erasure, erasure_list, erasure_search, vault
+from mkt_assets.privacy import erasure, erasure_list, erasure_search, unlinked, vault
 from mkt_assets.privacy.keys import key_ring, refuse_missing
+from mkt_assets.privacy.persons import needs_contacts
 from mkt_assets.privacy.pseudonyms import KeyRing
 from mkt_assets.privacy.subjects import Subjects, read_subjects
 from mkt_assets.runner import run_job
@@ -38,10 +40,16 @@ class Told:
 
     def as_text(self) -> str:
         """For people."""
+        told = self._what_was_done()
+        if not self.record["not_searched"]:
+            return told
+        return f"{told}\n{cannot_tell(self.record['not_searched'])}"
+
+    def _what_was_done(self) -> str:
         record = self.record
         rows = sum(record["partitions"].values())
         who = f"{record['subjects']} identifiers, {record['linked']} more linked to them"
-        if not self.success:
+        if self.failures or (self.is_here and record["completed_at"] is None):
             return (
                 f"Not finished: {'; '.join(self.failures)}\nThe request {record['request_id']} is "
                 "recorded: run the same command again, or let the next daily run finish it."
@@ -61,6 +69,40 @@ class Told:
         )
 
 
+@dataclass(frozen=True)
+class Proof:
+    """What a search found: file to count; and the partitions in which nobody can be looked for."""
+
+    left: dict[str, int]
+    not_searched: list[str]
+
+    @property
+    def success(self) -> bool:
+        """Nothing is left, and everything was searched."""
+        return not self.left and not self.not_searched
+
+    def as_text(self) -> str:
+        """For people."""
+        if self.left:
+            places = "\n".join(f"  {n:>8,}  {place}" for place, n in self.left.items())
+            told = f"Something is left (rows or places, file):\n{places}"
+        elif self.not_searched:
+            told = "Nothing was found, but not everything could be searched."
+        else:
+            told = "Nothing is left of them in any file of the data directory."
+        return f"{told}\n{cannot_tell(self.not_searched)}" if self.not_searched else told
+
+
+def cannot_tell(places: list[str]) -> str:
+    """What is said where a rotation cut people from identifiers and the old key is gone."""
+    return (
+        f"CANNOT TELL of {len(places)} partitions: mkt rotate-keys --unlink cut people there from "
+        "their identifiers, and the key that would find them is not live. Put the old key back "
+        "into MKT_PII_KEYS after the active one, or run these days again from their source: "
+        f"{', '.join(places)}"
+    )
+
+
 def erase(
     settings: Settings, subject_file: Path, out: TextIO, removals: Path | None = None
 ) -> Told:
@@ -78,6 +120,8 @@ def erase(
     lock, patience = lake.locks / "run.lock", settings.lock_timeout_seconds
     with exclusive(lock, "an erasure", timeout=patience):
         lake.sweep()
+        if settings.has_contacts and needs_contacts(lake, ring, subjects):
+            make_source(lake, settings).land_contacts(last_complete_day(settings))
         if removals is not None:
             _hand_over(lake, ring, subjects, removals)
         record = erasure.request(lake, ring, subjects, now=now, run_id=_BY_COMMAND)
@@ -85,17 +129,17 @@ def erase(
         if not found and not erasure_search.remains(lake, ring, subjects):
             erasure.complete(lake, now)
             closed = erasure_list.read_record(lake, record["request_id"]) or record
-            return Told(success=True, record=closed, is_here=False)
+            return Told(success=not closed["not_searched"], record=closed, is_here=False)
     # everything that is computed from events: the run needs no subject file, and is told none
     day = newest_day(settings)
     outcome = run_job(settings, "erase_subjects", (day, day), out)
     done = erasure_list.read_record(lake, record["request_id"]) or record
-    finished = outcome.success and done["completed_at"] is not None
+    finished = outcome.success and done["completed_at"] is not None and not done["not_searched"]
     return Told(success=finished, record=done, failures=outcome.failures)
 
 
-def verify(settings: Settings, subject_file: Path | None) -> dict[str, int]:
-    """Where something is left of the people of a file, or of all who were erased: place to count.
+def verify(settings: Settings, subject_file: Path | None) -> Proof:
+    """Where something is left of the people of a file, or of all who were erased.
 
     Raises:
         InputError: the subject file cannot be used.
@@ -103,7 +147,11 @@ def verify(settings: Settings, subject_file: Path | None) -> dict[str, int]:
     """
     lake, ring = Lake(settings.data_dir), _ring(settings)
     subjects = read_subjects(subject_file) if subject_file else None
-    return erasure_search.remains(lake, ring, subjects)
+    by_name = subjects is not None and subjects.are_pseudonyms
+    return Proof(
+        erasure_search.remains(lake, ring, subjects),
+        [] if by_name else unlinked.unsearchable(lake, ring),
+    )
 
 
 def _hand_over(lake: Lake, ring: KeyRing, subjects: Subjects, removals: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import dagster as dg
 
-from mkt_assets.calendar_days import last_complete_day, today
+from mkt_assets.calendar_days import last_complete_day
 from mkt_assets.contracts import PRIVACY_OFFICE
-from mkt_assets.ingest.file_source import FileSource
+from mkt_assets.ingest.file_source import make_source
 from mkt_assets.ingest.sources import (
     ADS,
     CONSENT,
@@ -18,7 +18,6 @@ from mkt_assets.ingest.sources import (
     EVENTS,
     EXPERIMENTS,
     Landed,
-    SampleSource,
     Source,
     raw_whole,
 )
@@ -39,10 +38,7 @@ _COMMON: dict[str, Any] = {
 
 def source(lake: LakeResource) -> Source:
     """The source that the settings name."""
-    known = settings()
-    if known.source == "sample":
-        return SampleSource(lake.lake, known, today(known))
-    return FileSource(lake.lake, known)
+    return make_source(lake.lake, settings())
 
 
 def _told(

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from mkt_assets.calendar_days import today
 from mkt_assets.errors import MktError
 from mkt_assets.ingest import (
     ad_files,
@@ -29,6 +30,8 @@ from mkt_assets.ingest.sources import (
     EVENTS,
     EXPERIMENTS,
     Landed,
+    SampleSource,
+    Source,
     connect,
     raw_whole,
     write_manifest,
@@ -187,6 +190,13 @@ class FileSource:
             path = self.lake.quarantined(table, day)
             for old in path.parent.glob(f"{path.stem}-*"):
                 old.unlink()
+
+
+def make_source(lake: Lake, settings: Settings) -> Source:
+    """The source that the settings name."""
+    if settings.source == "sample":
+        return SampleSource(lake, settings, today(settings))
+    return FileSource(lake, settings)
 
 
 def _given(template: str | None, name: str) -> str:

@@ -15,7 +15,12 @@ from mkt_assets.privacy.raw_files import parquet
 
 
 def make_states(
-    con: duckdb.DuckDBPyConnection, *, consent: Path, policy: Policy, table: str
+    con: duckdb.DuckDBPyConnection,
+    *,
+    consent: Path,
+    policy: Policy,
+    table: str,
+    refusals: Path | None = None,
 ) -> None:
     """Make the temporary ``table(user_key, is_granted, granted_at)``, a row a person of the log.
 
@@ -28,6 +33,7 @@ def make_states(
         consent: the guarded consent log.
         policy: its ``activation_needs`` must all be granted.
         table: name of the table to make; the caller drops it.
+        refusals: the devices on which a login says no (``ad_refusals``), where there are any.
     """
     latest = ", ".join(
         f"max_by({need}, row(changed_at, {need} = '{DENIED}')) filter (where {need} is not null) "
@@ -35,6 +41,8 @@ def make_states(
         for need in policy.activation_needs
     )
     granted = " and ".join(f"{need} = '{GRANTED}'" for need in policy.activation_needs)
+    if refusals is not None and refusals.is_file():
+        granted += f" and user_key not in (select user_key from {parquet(refusals)})"
     quietly(
         con,
         f"create or replace temp table {table} as "

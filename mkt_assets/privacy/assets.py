@@ -23,13 +23,24 @@ from mkt_assets.metadata import (
     table_schema,
 )
 from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of, days_of_run
-from mkt_assets.privacy import charts, erasure, erasure_list, quiet, retention, rotation, vault
+from mkt_assets.privacy import (
+    ad_refusals,
+    charts,
+    erasure,
+    erasure_list,
+    quiet,
+    retention,
+    rotation,
+    vault,
+)
+from mkt_assets.privacy.ad_refusals import AD_REFUSALS
 from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guarding import COOKIELESS, Guard
 from mkt_assets.privacy.keys import key_ring, refuse_missing, remember
 from mkt_assets.privacy.late_denials import withdraw
 from mkt_assets.privacy.ledger import LEDGER, by_day, waterfall
+from mkt_assets.privacy.persons import needs_contacts
 from mkt_assets.privacy.subjects import read_subjects
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
@@ -46,6 +57,7 @@ AUDIT = {
     "requested_at": ("TIMESTAMP WITH TIME ZONE", "When it was first asked for."),
     "subjects": ("BIGINT", "Identifiers in the subject file."),
     "linked": ("BIGINT", "Devices and logins that were found to be theirs too."),
+    "not_searched": ("VARCHAR[]", "Partitions that a rotation unlinked and whose key is gone."),
     "applied_at": ("TIMESTAMP WITH TIME ZONE", "When lake, vault and raw files were without them."),
     "completed_at": ("TIMESTAMP WITH TIME ZONE", "When the published file was without them."),
 }
@@ -125,6 +137,11 @@ def _told(
             "Events without an identifier, as counts by day and name; never a visitor.",
             [["ingest", "raw_events"]],
         ),
+        _spec(
+            AD_REFUSALS,
+            "Devices that may not be advertised to: somebody who signed in there said no.",
+            [["ingest", "raw_events"], *_CONSENT],
+        ),
     ],
     partitions_def=DAILY,
     backfill_policy=SINGLE_RUN,
@@ -135,9 +152,13 @@ def guarded_events(
     """Let nothing through that was not consented to, one day at a time."""
     days = days_of(context)
     guard = _guard(context, lake)
+    ring = key_ring(settings())
+    assert ring is not None, "a ring is made where there is none"
     fates = guard.events_of(days)
+    asked: dict[str, Any] = {"ring": ring, "erased": guard.erased}
     with quiet.connect(lake.lake.landing) as con:
-        late = withdraw(con, lake.lake, guard.policy, now=datetime.now(UTC))
+        late = withdraw(con, lake.lake, guard.policy, now=datetime.now(UTC), **asked)
+        refused = ad_refusals.update(con, lake.lake, policy=guard.policy, days=days, **asked)
     yield _told(lake, EVENTS, fates, withdrawn_from_stored_days=late or None)
     counted = [lake.lake.partition(COOKIELESS, day) for day in days]
     yield dg.MaterializeResult(
@@ -146,6 +167,10 @@ def guarded_events(
             sum(parquet_rows(path) for path in counted),
             events=sum(f.cookieless for f in fates.values()),
         ),
+    )
+    yield dg.MaterializeResult(
+        asset_key=[GROUP, AD_REFUSALS],
+        metadata=described(parquet_rows(lake.lake.whole(AD_REFUSALS)), devices=refused),
     )
 
 
@@ -191,7 +216,7 @@ def guarded_consent(context: dg.AssetExecutionContext, lake: LakeResource) -> dg
     specs=[
         dg.AssetSpec(
             key=[GROUP, vault.MATCH_KEYS],
-            deps=[["ingest", f"raw_{CONTACTS}"], ["privacy", CONSENT]],
+            deps=[["ingest", f"raw_{CONTACTS}"], ["privacy", CONSENT], ["privacy", AD_REFUSALS]],
             group_name=GROUP,
             description="Hashed contacts for ad platforms in the closed vault: of those who "
             "granted ad_user_data and ad_personalization; and a remove list of those who left.",
@@ -271,6 +296,8 @@ def erasures(
     assert ring is not None, "a ring is made where there is none"
     subjects = read_subjects(Path(config.subject_file)) if config.subject_file else None
     if subjects:
+        if known.has_contacts and needs_contacts(lake.lake, ring, subjects):
+            source(lake).land_contacts(last_complete_day(known))
         erasure.request(lake.lake, ring, subjects, now=now, run_id=context.run.run_id)
     days = days_of_run(context.run)
     found = erasure.sweep(lake.lake, ring, now=now, days=days, subjects=subjects)
@@ -379,7 +406,7 @@ _GUARDED = [
                 list(key.path)
                 for asset in _GUARDED
                 for key in asset.keys
-                if key.path[-1] != COOKIELESS
+                if key.path[-1] not in (COOKIELESS, AD_REFUSALS)
             ]
             + _CHANGED_BY,
         )

@@ -6,10 +6,12 @@ import dagster as dg
 
 from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, EXPERIMENTS
 from mkt_assets.partitions import days_of_run
-from mkt_assets.privacy import quiet, scan_places, vault
+from mkt_assets.privacy import quiet, scan_places, unlinked, vault
+from mkt_assets.privacy.ad_refusals import AD_REFUSALS
 from mkt_assets.privacy.guard_contacts import not_granted
 from mkt_assets.privacy.guarding import COOKIELESS
 from mkt_assets.privacy.judging import Finding
+from mkt_assets.privacy.keys import key_ring
 from mkt_assets.privacy.ledger import (
     LEDGER,
     partitions_by_key,
@@ -63,6 +65,25 @@ def one_key_for_everything(lake: LakeResource) -> dg.AssetCheckResult:
         passed=len(under) <= 1,
         description=mixed if len(under) > 1 else told or "nothing is keyed",
         metadata={"partitions_by_key": under},
+    )
+
+
+@dg.asset_check(
+    asset=["privacy", LEDGER],
+    description="Everybody who is stored can be found by identifier, to be erased or refused.",
+)
+def everybody_can_be_found(lake: LakeResource) -> dg.AssetCheckResult:
+    """A rotation with --unlink needs the old key for as long as its people are stored."""
+    ring = key_ring(settings()) if settings().has_ga4 else None
+    lost = unlinked.unsearchable(lake.lake, ring) if ring else []
+    told = unlinked.everything(lake.lake)
+    return dg.AssetCheckResult(
+        passed=not lost,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"an old key is gone; nobody can be looked for in {', '.join(lost[:5])}"
+        if lost
+        else unlinked.warning(lake.lake) or "nobody is unlinked",
+        metadata={"unlinked_rows": {one.place: one.rows for one in told}, "lost": lost},
     )
 
 
@@ -173,7 +194,7 @@ def _scan_check(table: str) -> dg.AssetChecksDefinition:
 
 
 _SCANNED = [
-    *([EVENTS, COOKIELESS] if settings().has_ga4 else []),
+    *([EVENTS, COOKIELESS, AD_REFUSALS] if settings().has_ga4 else []),
     *([CONSENT] if settings().has_ga4 and settings().has_consent_log else []),
     *([ADS] if settings().has_ads else []),
     *([EXPERIMENTS] if settings().has_experiments else []),
@@ -184,6 +205,7 @@ CHECKS = [
     *map(_scan_check, _SCANNED),
     every_row_is_accounted_for,
     one_key_for_everything,
+    everybody_can_be_found,
     one_policy_for_everything,
     *(
         [every_consent_entry_has_its_place]

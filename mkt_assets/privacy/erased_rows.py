@@ -48,10 +48,17 @@ def find_erased(  # noqa: PLR0913 - a raw table is these four things
                 insert into {table}
                 select told.row_id
                 from {raw} as told
-                inner join erased_people as person on person.raw = told.{column}
-                inner join read_parquet('{sql_text(listed.path)}') as listed
-                    on listed.pseudonym = person.pseudonym and listed.key_id = ?
-                where {at} <= epoch_us(listed.erased_at)
+                inner join (
+                    select person.raw, max(listed.erased_at) as erased_at
+                    from (
+                        select raw, unnest([pseudonym, stand_in]) as name from erased_people
+                    ) as person
+                    inner join read_parquet('{sql_text(listed.path)}') as listed
+                        on listed.pseudonym = person.name
+                    where listed.key_id = ?
+                    group by person.raw
+                ) as person on person.raw = told.{column}
+                where {at} <= epoch_us(person.erased_at)
                 """,
                 [key.id],
             )

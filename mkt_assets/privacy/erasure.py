@@ -8,7 +8,6 @@ anew by the assets downstream. What stays out: proving that nothing is left (``e
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -19,31 +18,34 @@ import duckdb
 import pyarrow.parquet as pq
 
 from mkt_assets.errors import MktError
-from mkt_assets.ingest.sources import CONSENT, CONTACTS, EVENTS, raw_whole
-from mkt_assets.lake import Lake, sql_text
-from mkt_assets.privacy import erasure_list, quiet, vault
-from mkt_assets.privacy.erased_rows import find_erased
-from mkt_assets.privacy.erasure_list import Listed, Name, listed
-from mkt_assets.privacy.event_columns import OWN_ID_LENGTH
+from mkt_assets.ingest.sources import CONSENT, EVENTS
+from mkt_assets.lake import Lake, replacing, sql_text
+from mkt_assets.privacy import erasure_list, quiet, unlinked, vault
+from mkt_assets.privacy.ad_refusals import AD_REFUSALS, NAMES
+from mkt_assets.privacy.erased_raw import landed, remove_raw, remove_unread
+from mkt_assets.privacy.erasure_list import Name, listed
 from mkt_assets.privacy.keys import refuse_missing
 from mkt_assets.privacy.ledger import partitions_by_key
-from mkt_assets.privacy.persons import by_contact, linked, stored_events
-from mkt_assets.privacy.pseudonyms import UNLINKED, KeyRing, pseudonym
+from mkt_assets.privacy.persons import (
+    by_contact,
+    linked,
+    refuse_unknown_contacts,
+    stored_events,
+)
+from mkt_assets.privacy.pseudonyms import KeyRing, pseudonym
 from mkt_assets.privacy.quiet import quietly
-from mkt_assets.privacy.raw_files import numbered, parquet
+from mkt_assets.privacy.raw_files import parquet
+from mkt_assets.privacy.standing_refusals import Refused, refused_by
+from mkt_assets.privacy.stored_forms import forms
 from mkt_assets.privacy.stored_partitions import take_out
 from mkt_assets.privacy.subjects import Subjects
+from mkt_assets.privacy.unlinked import chains
 
-#: what the raw tables know a person by, and when: identifiers, microseconds
-_RAW: Final[dict[str, tuple[tuple[str, ...], str | None]]] = {
-    EVENTS: (("user_pseudo_id", "user_id"), "event_timestamp"),
-    CONSENT: (("subject_id",), "epoch_us(changed_at)"),
-    CONTACTS: (("subject_id",), None),
-}
-#: the same in the lake
+#: what the guarded tables know a person by, and when: pseudonyms, microseconds
 _STORED: Final = {
     EVENTS: (("user_key", "login_key"), "event_timestamp"),
     CONSENT: (("user_key",), "epoch_us(changed_at)"),
+    AD_REFUSALS: (NAMES, "seen_at"),
 }
 
 
@@ -54,6 +56,9 @@ def request(
 
     Returns:
         the audit record: counts, times and key ids, no identifier.
+
+    Raises:
+        MktError: a key is missing, a rotation is under way, or nothing tells whose an address is.
     """
     refuse_missing(ring, lake)
     if len(partitions_by_key(lake)) > 1:
@@ -61,7 +66,7 @@ def request(
             "a key rotation is under way, and under two keys one person is two: "
             "run mkt rotate-keys to its end, then ask again"
         )
-    given, others = _people(lake, ring, subjects)
+    given, others = people(lake, ring, subjects)
     request_id = subjects.request_id(ring.active)
     before = erasure_list.read_record(lake, request_id) or {}
     earlier = before.get("earlier", [])
@@ -79,17 +84,42 @@ def request(
         "key_ids": [key.id for key in ring.keys],
         "partitions": before.get("partitions", {}),
         "found": before.get("found", {}),
+        "not_searched": [] if subjects.are_pseudonyms else unlinked.unsearchable(lake, ring),
         "run_ids": sorted({*before.get("run_ids", []), run_id}),
         "is_listed": False,
         "applied_at": None,
         "completed_at": None,
     }
     erasure_list.write_record(lake, record)
+    refused = _refused(lake, ring, [*given, *others])
     # a clock may run ahead: what is stored now was stored before the request, whatever it says
-    erasure_list.add(lake, request_id, [*given, *others], max(now, _newest(lake, given, others)))
+    at = max(now, _newest(lake, given, others))
+    erasure_list.add(lake, request_id, [*given, *others], at, refused)
     record["is_listed"] = True
     erasure_list.write_record(lake, record)
     return record
+
+
+def _refused(lake: Lake, ring: KeyRing, names: Sequence[Name]) -> Refused:
+    """What these people last said no to: they may be erased, their refusal may not."""
+    log = lake.whole(CONSENT)
+    with quiet.connect(lake.closed(lake.landing)) as con:
+        return refused_by(
+            con,
+            log if log.is_file() else None,
+            listed(lake, ring),
+            {name.pseudonym for name in names},
+        )
+
+
+def stored(lake: Lake) -> list[tuple[str, tuple[str, ...], str]]:
+    """Guarded tables that are there: a FROM item, the columns that name people, and when (us)."""
+    found = []
+    for table, (keys, moment) in _STORED.items():
+        if any(lake.guarded.glob(f"{table}/**/{table}.parquet")):
+            pattern = stored_events(lake) if table == EVENTS else lake.whole(table)
+            found.append((f"read_parquet('{sql_text(pattern)}')", keys, moment))
+    return found
 
 
 def _newest(lake: Lake, given: Sequence[Name], others: Sequence[Name]) -> datetime:
@@ -97,39 +127,29 @@ def _newest(lake: Lake, given: Sequence[Name], others: Sequence[Name]) -> dateti
     names = sorted({name.pseudonym for name in [*given, *others]})
     newest = 0
     with quiet.connect(lake.closed(lake.landing)) as con:
-        for table, pattern in ((EVENTS, stored_events(lake)), (CONSENT, str(lake.whole(CONSENT)))):
-            keys, moment = _STORED[table]
-            if not any(lake.guarded.glob(f"{table}/**/{table}.parquet")):
-                continue
+        for relation, keys, moment in stored(lake):
             theirs = " or ".join(f"list_contains($names, {key})" for key in keys)
-            ((found,),) = quietly(
-                con,
-                f"select max({moment}) from read_parquet($pattern) where {theirs}",
-                {"names": names, "pattern": pattern},
-            )
+            query = f"select max({moment}) from {relation} where {theirs}"
+            ((found,),) = quietly(con, query, {"names": names})
             newest = max(newest, found or 0)
     return datetime.fromtimestamp(newest / 1e6, UTC) + timedelta(milliseconds=1)
 
 
 def names_of(lake: Lake, ring: KeyRing, subjects: Subjects) -> set[str]:
     """Every pseudonym of these people, those that are linked to them too."""
-    given, others = _people(lake, ring, subjects)
+    given, others = people(lake, ring, subjects)
     return {name.pseudonym for name in [*given, *others]}
 
 
-def _people(lake: Lake, ring: KeyRing, subjects: Subjects) -> tuple[list[Name], list[Name]]:
-    by_key = subjects.pseudonyms(ring)
+def people(lake: Lake, ring: KeyRing, subjects: Subjects) -> tuple[list[Name], list[Name]]:
+    """The pseudonyms of the identifiers, and those that are found to be the same people's."""
+    known = chains(lake, ring)
     given = [
-        Name(key_id, name, person)
-        for key_id, names in by_key.items()
-        for name, person in zip(names, by_key[ring.active.id], strict=True)
+        Name(key_id, name, pseudonym(identifier, ring.active))
+        for identifier in subjects.identifiers
+        for key_id, name in forms(identifier, ring, known)
     ]
-    # whom a rotation without identifiers renamed can still be computed
-    given += [
-        Name(ring.active.id, pseudonym(UNLINKED + name.pseudonym, ring.active), name.person)
-        for name in given
-        if name.key_id != ring.active.id
-    ]
+    refuse_unknown_contacts(lake, ring, subjects)
     with quiet.connect(lake.closed(lake.landing)) as con:
         owners = by_contact(con, lake, ring, subjects)
         names = {name.pseudonym for name in given} | {name for _, name in owners}
@@ -164,15 +184,16 @@ def sweep(
     open_requests = [record for record in erasure_list.unfinished(lake) if record["is_listed"]]
     with quiet.connect(lake.closed(lake.landing)) as con:
         if not open_requests:
-            return _remove_raw(con, lake, names, _landed(lake, days))
+            return remove_raw(con, lake, names, landed(lake, days))
         planned = _plan(con, lake, open_requests)
         for place in planned:
             _remove_stored(con, lake, place, now)
         found: dict[str, int] = {}
         steps: list[Callable[[], dict[str, int]]] = [
             partial(_remove_match_keys, lake),
-            partial(_remove_raw, con, lake, names, _landed(lake, None)),
-            partial(_remove_unread, con, lake, subjects),
+            partial(_remove_refusals, con, lake),
+            partial(remove_raw, con, lake, names, landed(lake, None)),
+            partial(remove_unread, con, lake, subjects),
             *([partial(remove_derived, lake)] if planned else []),
         ]
         for step in steps:
@@ -207,6 +228,20 @@ def _remove_match_keys(lake: Lake) -> dict[str, int]:
     names = set(erasure_list.read(lake)["pseudonym"].to_pylist())
     gone = vault.forget(lake, names)
     return {f"vault/{file}.parquet": n for file, n in gone.items() if n}
+
+
+def _remove_refusals(con: duckdb.DuckDBPyConnection, lake: Lake) -> dict[str, int]:
+    """Their devices and logins leave the list of whom not to advertise to."""
+    path = lake.whole(AD_REFUSALS)
+    if not path.is_file():
+        return {}
+    named = f"coalesce({_is_named(lake, AD_REFUSALS)}, false)"
+    ((gone,),) = quietly(con, f"select count(*) from {parquet(path)} as told where {named}")
+    if gone:
+        kept = f"select * from {parquet(path)} as told where not {named} order by 1, 2"
+        with replacing(path) as writing:
+            quietly(con, f"copy ({kept}) to '{sql_text(writing)}' (format parquet)")
+    return {str(path.relative_to(lake.root)): int(gone)} if gone else {}
 
 
 def remove_derived(lake: Lake) -> dict[str, int]:
@@ -276,72 +311,3 @@ def _remove_stored(con: duckdb.DuckDBPyConnection, lake: Lake, place: str, now: 
     if path.is_file():
         is_named = _is_named(lake, path.stem)
         take_out(con, lake, path, is_meant=is_named, reason="erased", now=now)
-
-
-def _landed(lake: Lake, days: Sequence[date] | None) -> list[tuple[str, Path]]:
-    """The raw files that may hold a person, by table: of ``days``, or all."""
-    folders = lake.landing.glob(f"{EVENTS}/event_date=*")
-    if days is not None:
-        folders = (lake.landed(EVENTS, day).parent for day in days)
-    found = [(EVENTS, path) for folder in folders for path in folder.glob("*.parquet")]
-    aside = (lake.landing / "quarantine").glob("guard_events_*.parquet")
-    found += [(EVENTS, path) for path in aside]
-    return found + [(table, raw_whole(lake, table)) for table in (CONSENT, CONTACTS)]
-
-
-def _remove_raw(
-    con: duckdb.DuckDBPyConnection, lake: Lake, names: Listed, files: Sequence[tuple[str, Path]]
-) -> dict[str, int]:
-    """Remove raw files that hold an erased person; they are copies that a run lands again."""
-    removed = {}
-    for table, path in files:
-        if not path.is_file():
-            continue  # it was never landed, or went with its day
-        identifiers, moment = _RAW[table]
-        find_erased(
-            con,
-            names,
-            raw=numbered(path),
-            identifiers=identifiers,
-            moment=moment,
-            table="erased_raw",
-        )
-        ((rows,),) = quietly(con, "select count(*) from erased_raw")
-        if rows:
-            _remove_landed(lake, path)
-            removed[str(path.relative_to(lake.root))] = 1
-    quietly(con, "drop table if exists erased_raw")
-    return removed
-
-
-def _remove_unread(
-    con: duckdb.DuckDBPyConnection, lake: Lake, subjects: Subjects | None
-) -> dict[str, int]:
-    """Remove rows set aside unread whose text holds an identifier: they have no column to ask."""
-    sought = [i for i in subjects.identifiers if len(i) >= OWN_ID_LENGTH] if subjects else []
-    removed = {}
-    for path in sorted(lake.landing.rglob("*.parquet")):
-        is_aside = "quarantine" in path.stem or path.parent.name == "quarantine"
-        if not sought or not is_aside:
-            continue
-        found = quietly(
-            con,
-            f"select 1 from {parquet(path)} as told, unnest(?::varchar[]) as wanted(name) "
-            "where contains(lower(told::varchar), lower(wanted.name)) limit 1",
-            [sought],
-        )
-        if found:
-            path.unlink()
-            removed[str(path.relative_to(lake.root))] = 1
-    return removed
-
-
-def _remove_landed(lake: Lake, path: Path) -> None:
-    """A raw file with what lies beside it, and what was set aside from its day."""
-    if path.parent == lake.landing / "quarantine":
-        path.unlink()
-        return
-    day = path.parent.name.removeprefix("event_date=")
-    for aside in (lake.landing / "quarantine").glob(f"*_{day}*.parquet"):
-        aside.unlink()
-    shutil.rmtree(path.parent)

@@ -1,14 +1,15 @@
 """The standing erasures: whom the guard keeps out, up to when; and the audit record of requests.
 
 Sources are not ours to change: GA4 sends late rows, a file is read again. So an erased person stays
-listed, by keyed pseudonym, and the guard drops what is older than the erasure. What stays out:
-finding and removing what is already stored (``erasure``).
+listed, by keyed pseudonym, and the guard drops what is older than the erasure; which consent was
+refused is listed too, since that must not be forgotten. What stays out: finding and removing what
+is already stored (``erasure``).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +30,8 @@ SCHEMA: Final = pa.schema(
         # one of the pseudonyms, the same for all of one identifier: any live key is enough
         ("person", pa.string()),
         ("erased_at", pa.timestamp("us", tz="UTC")),
+        # the consent signals whose last word was a refusal: it outlasts the erasure
+        ("refused", pa.list_(pa.string())),
     ]
 )
 
@@ -89,15 +92,36 @@ def _refuse(ring: KeyRing, key_id: str) -> None:
         ) from None
 
 
-def add(lake: Lake, request_id: str, names: Iterable[Name], erased_at: datetime) -> None:
-    """Put people on the list; who is on it keeps the latest moment."""
+def add(
+    lake: Lake,
+    request_id: str,
+    names: Iterable[Name],
+    erased_at: datetime,
+    refused: Mapping[str, Collection[str]] | None = None,
+) -> None:
+    """Put people on the list; who is on it keeps the latest moment.
+
+    ``refused`` is what people last said no to, by pseudonym, up to ``erased_at``.
+    """
     rows = {(row["key_id"], row["pseudonym"]): row for row in read(lake).to_pylist()}
     for name in sorted(set(names)):
         known = rows.get((name.key_id, name.pseudonym))
         if known is None or known["erased_at"] < erased_at:
             added = {"request_id": request_id, **name._asdict(), "erased_at": erased_at}
+            added["refused"] = sorted((refused or {}).get(name.pseudonym, ()))
             rows[name.key_id, name.pseudonym] = added
     _write(lake, [rows[pair] for pair in sorted(rows)])
+
+
+def refuse(lake: Lake, refused: Mapping[str, Collection[str]]) -> None:
+    """Note refusals, by pseudonym, of people who are on the list; none is taken back here."""
+    before = read(lake).to_pylist()
+    after = [
+        row | {"refused": sorted({*(row["refused"] or ()), *refused.get(row["pseudonym"], ())})}
+        for row in before
+    ]
+    if after != before:
+        _write(lake, after)
 
 
 def _write(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> None:

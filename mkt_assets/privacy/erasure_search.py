@@ -3,7 +3,8 @@
 Parquet and DuckDB files are decoded and every value is looked at, nested ones too; every other file
 (logs, Dagster's history, dbt's artifacts, payloads, reports) is searched as bytes. Left out are the
 keys and the erasure list itself, whose keyed pseudonyms keep the people out. What cannot be seen:
-copies outside of the data directory, and blocks that the file system has freed.
+copies outside of the data directory, blocks that the file system has freed, and people of whom a
+rotation kept no computable pseudonym (``unlinked`` says where).
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ import pyarrow as pa
 
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake
-from mkt_assets.privacy import erasure_list, quiet
+from mkt_assets.privacy import erasure, erasure_list, quiet
 from mkt_assets.privacy.event_columns import OWN_ID_LENGTH
-from mkt_assets.privacy.persons import stored_events
+from mkt_assets.privacy.persons import by_contact, refuse_unknown_contacts
 from mkt_assets.privacy.pseudonyms import KeyRing, make_pseudonyms
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.raw_files import parquet
+from mkt_assets.privacy.stored_forms import forms
 from mkt_assets.privacy.subjects import Subjects
+from mkt_assets.privacy.unlinked import chains
 
 _DUCKDB: Final = frozenset({".duckdb", ".db"})
 #: the raw columns that name a person
@@ -42,13 +45,17 @@ def remains(lake: Lake, ring: KeyRing, subjects: Subjects | None) -> dict[str, i
             erasure list, of whom only pseudonyms are known.
 
     Raises:
-        MktError: there is nobody to look for, or a file cannot be read; never with a value in it.
+        MktError: there is nobody to look for, nothing tells whose an address is, or a file cannot
+            be read; never with a value in it.
     """
     names = _sought(lake, ring, subjects)
     if not names:
         raise MktError("nobody was erased yet: give --subject-file to look for somebody")
     found: dict[str, int] = {}
     with quiet.connect(lake.closed(lake.landing)) as con:
+        if subjects is not None:
+            refuse_unknown_contacts(lake, ring, subjects)
+            names |= {name for _, name in by_contact(con, lake, ring, subjects)}
         names -= _returned(con, lake)
         _register(con, names)
         for path in _files(lake):
@@ -60,21 +67,22 @@ def remains(lake: Lake, ring: KeyRing, subjects: Subjects | None) -> dict[str, i
 def _returned(con: duckdb.DuckDBPyConnection, lake: Lake) -> set[str]:
     """Who came again after the erasure, with consent: what is stored of them is new."""
     listed = erasure_list.place(lake)
-    if not listed.is_file() or not any(lake.guarded.glob("events/event_date=*/events.parquet")):
+    seen = [
+        f"select unnest([{', '.join(keys)}]) as name, {moment} as at from {relation}"
+        for relation, keys, moment in erasure.stored(lake)
+    ]
+    if not listed.is_file() or not seen:
         return set()
     rows = quietly(
         con,
-        """
+        f"""
         select listed.pseudonym
         from read_parquet($listed) as listed
-        inner join (
-            select unnest([user_key, login_key]) as name, event_timestamp
-            from read_parquet($events)
-        ) as seen on seen.name = listed.pseudonym
+        inner join ({" union all ".join(seen)}) as seen on seen.name = listed.pseudonym
         group by 1
-        having min(seen.event_timestamp) > max(epoch_us(listed.erased_at))
+        having min(seen.at) > max(epoch_us(listed.erased_at))
         """,
-        {"listed": str(listed), "events": stored_events(lake)},
+        {"listed": str(listed)},
     )
     return {name for (name,) in rows}
 
@@ -87,7 +95,9 @@ def _sought(lake: Lake, ring: KeyRing, subjects: Subjects | None) -> set[str]:
     linked = {row["pseudonym"] for row in listed if row["request_id"] in requests}
     # a shorter identifier is found in innocent text by accident; its pseudonym is not
     written = {i for i in subjects.identifiers if len(i) >= OWN_ID_LENGTH}
-    return written.union(linked, subjects.match_keys(), *subjects.pseudonyms(ring).values())
+    known = chains(lake, ring)
+    stored = {name for i in subjects.identifiers for _, name in forms(i, ring, known)}
+    return written | linked | subjects.match_keys() | stored
 
 
 def _files(lake: Lake) -> Iterator[Path]:
@@ -146,7 +156,8 @@ def _raw_rows(con: duckdb.DuckDBPyConnection, lake: Lake, path: Path, ring: KeyR
             )
             ((n,),) = quietly(
                 con,
-                "select count(*) from sought_people where pseudonym in (select name from sought)",
+                "select count(*) from sought_people where pseudonym in (select name from sought) "
+                "or stand_in in (select name from sought)",
             )
             found += n
             quietly(con, "drop table sought_people")

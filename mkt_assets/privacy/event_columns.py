@@ -207,7 +207,7 @@ def _flat_sql(part: Slice, closed: Closed) -> str:
             event_timestamp, person, likeness, ordinal, source, items, given_params,
             event_bundle_sequence_id as bundle, collected_traffic_source,
             people.pseudonym as user_key, user_pseudo_id, user_id,
-            case when not logins.was_hash then logins.pseudonym end as login_key,
+            logins.stand_in as login_key,
             {_parameter_number("ga_session_id")} as ga_session_id,
             {_parameter_number("ga_session_number")} as ga_session_number,
             {_parameter_text("session_engaged")} in {_YES} as session_engaged,

@@ -19,9 +19,10 @@ from typing import Final
 import duckdb
 
 from mkt_assets.lake import sql_text
+from mkt_assets.privacy.consent_entries import entries_sql
 from mkt_assets.privacy.erased_rows import find_erased
 from mkt_assets.privacy.erasure_list import Listed
-from mkt_assets.privacy.late_denials import refused_sql
+from mkt_assets.privacy.no_id import is_id_sql
 from mkt_assets.privacy.policy import (
     CONSENT_DENIED,
     DENIED,
@@ -42,16 +43,14 @@ TABLES: Final = (
     "guard_people",
     "guard_logins",
     "guard_kept_keys",
-    "guard_refused",
     "guard_erased",
+    "guard_refusals",
 )
 
 #: GA4 processes what arrives up to 72 hours late, and a property's day is up to 14 hours off UTC
 DAYS_AROUND: Final = 3
 #: GA4's own limit for the name of an event
 LONGEST_NAME: Final = 40
-#: later than any time in microseconds
-_FOREVER: Final = 2**63 - 1
 #: what DECIMAL(18, 4) holds
 MONEY_LIMIT: Final = 1e14
 
@@ -70,10 +69,6 @@ SIGNAL = f"enum('{GRANTED}', '{DENIED}', '{UNSET}')"
 _PLAIN_NAME = (
     "case when regexp_full_match(said.event_name, '[a-z_]{1,31}') then said.event_name end"
 )
-# how exports spell an id that is not there
-_NULL_WORDS = "('', 'null', 'none', 'nan', 'undefined', '(not set)', '0')"
-# asked once an identifier, not once a row
-_SOMEBODY = f"(select raw, id from guard_people where lower(trim(raw)) not in {_NULL_WORDS})"
 # a transient token is made up for one page view: it is nobody's identifier
 _IS_LASTING = "lower(coalesce(privacy_info.uses_transient_token, 'no')) <> 'yes'"
 
@@ -104,36 +99,26 @@ def decide(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     for table, column in (("guard_people", "user_pseudo_id"), ("guard_logins", "user_id")):
         people = f"select {column} as raw from {raw}"
         make_pseudonyms(con, identifiers=people, key=question.key, table=table)
-    quietly(con, _log_sql(question.consent))
+        # here, where each is there once, and not row by row
+        quietly(con, f"delete from {table} where not {is_id_sql('raw')}")
+    quietly(con, _log_sql(question))
     quietly(con, _decisions_sql(question))
+    _hear_logins(con, question)
     _mark_copies(con, question)
-    _mark_refused_logins(con, question)
+    _drop_refused(con, question)
     _mark_erased(con, question)
 
 
-def _log_sql(consent: Path | None) -> str:
+def _log_sql(question: Question) -> str:
     """The consent log of the people seen, each entry with the time of the next; may be empty."""
-    signals = ", ".join(SIGNALS)
-    source = (
-        f"select person.id as person, epoch_us(changed_at) as changed_us, {signals} "
-        f"from {parquet(consent)} join (select distinct id, pseudonym from guard_people) as person "
-        "on person.pseudonym = user_key"
-        if consent
-        else "select 0::bigint as person, 0::bigint as changed_us, "
-        + ", ".join(f"null::varchar as {signal}" for signal in SIGNALS)
-        + " where false"
-    )
+    among = "select pseudonym from guard_people"
     # an asof join would sort all events, which spills; people have few entries, so look at them all
     return f"""
         create or replace temp table guard_log as
-        select
-            person,
-            changed_us,
-            coalesce(
-                lead(changed_us) over (partition by person order by changed_us), {_FOREVER}
-            ) as until_us,
-            {signals}
-        from ({source})"""
+        select person.id as person, entries.* exclude (user_key)
+        from ({entries_sql(question.consent, question.erased, among)}) as entries
+        join (select distinct id, pseudonym from guard_people) as person
+            on person.pseudonym = entries.user_key"""
 
 
 def _quarantine_sql(day: date) -> str:
@@ -179,7 +164,7 @@ def _decisions_sql(question: Question) -> str:
                 said.said_analytics,
                 said.said_ads,
                 {_quarantine_sql(question.day)} as fault
-            from said left join {_SOMEBODY} as person on person.raw = said.user_pseudo_id
+            from said left join guard_people as person on person.raw = said.user_pseudo_id
         ),
 
         signalled as (
@@ -218,7 +203,8 @@ def _decisions_sql(question: Question) -> str:
 def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     """Leave out exact copies; number events that differ in nothing but their parameters.
 
-    Of copies whose ad consent differs the strictest stays, then the first one.
+    Of copies whose consent differs one with a refusal stays, then one without a grant, then the
+    first.
     """
     quietly(
         con,
@@ -230,6 +216,7 @@ def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     )
     if not quietly(con, "select 1 from guard_kept_keys limit 1"):
         return
+    any_denied = " or ".join(f"decided.{signal} = '{DENIED}'" for signal in SIGNALS)
     quietly(
         con,
         f"""
@@ -243,8 +230,7 @@ def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
             row_number() over (
                 partition by decided.person, decided.event_timestamp, raw.event_name,
                     raw.event_bundle_sequence_id, raw.event_params, raw.items
-                order by decided.ad_storage <> '{DENIED}', decided.ad_storage = '{GRANTED}',
-                    decided.row_id
+                order by not ({any_denied}), decided.ad_storage = '{GRANTED}', decided.row_id
             ) > 1 as is_copy
         from {question.raw} as raw
         join guard_kept_keys using (row_id)
@@ -263,33 +249,52 @@ def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     quietly(con, "drop table guard_copies")
 
 
-def _mark_refused_logins(con: duckdb.DuckDBPyConnection, question: Question) -> None:
+def _hear_logins(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     """A consent log may know a person by login: a refusal there is one on every device."""
-    if question.consent is None:
-        return
-    refused = f"""
-        create or replace temp table guard_refused as
-        select login.raw, refusal.changed_us, refusal.until_us
-        from guard_logins as login
-        inner join ({refused_sql(question.consent, question.policy)}) as refusal
-            on refusal.user_key = login.pseudonym"""
-    quietly(con, refused)
-    # most logs know devices only: then no event is read
-    if not quietly(con, "select 1 from guard_refused limit 1"):
+    among = "select pseudonym from guard_logins"
+    denials = " or ".join(f"{signal} = '{DENIED}'" for signal in SIGNALS)
+    quietly(
+        con,
+        f"""
+        create or replace temp table guard_refusals as
+        select login.raw, entries.* exclude (user_key)
+        from ({entries_sql(question.consent, question.erased, among)}) as entries
+        inner join guard_logins as login on login.pseudonym = entries.user_key
+        where {denials}
+        """,
+    )
+    if not quietly(con, "select 1 from guard_refusals limit 1"):
         return
     quietly(
         con,
         f"""
-        update guard_decided set fate = '{DROPPED}', reason = '{CONSENT_DENIED}'
-        where fate = '{KEPT}' and row_id in (
-            select raw.row_id
+        update guard_decided set {", ".join(map(_stricter, SIGNALS))}
+        from (
+            select raw.row_id, {", ".join(f"refusal.{signal}" for signal in SIGNALS)}
             from {question.raw} as raw
-            inner join guard_refused as refusal
-                on refusal.raw = raw.user_id
+            inner join guard_refusals as refusal on refusal.raw = raw.user_id
                 and raw.event_timestamp >= refusal.changed_us
                 and raw.event_timestamp < refusal.until_us
-        )
+        ) as told
+        where told.row_id = guard_decided.row_id
         """,
+    )
+
+
+def _drop_refused(con: duckdb.DuckDBPyConnection, question: Question) -> None:
+    """What a login refuses goes: only now, so that a copy of it without the login goes with it."""
+    denied = " or ".join(f"{need} = '{DENIED}'" for need in question.policy.analysis_needs)
+    quietly(
+        con,
+        f"update guard_decided set fate = '{DROPPED}', reason = '{CONSENT_DENIED}' "
+        f"where fate = '{KEPT}' and ({denied})",
+    )
+
+
+def _stricter(signal: str) -> str:
+    return (
+        f"{signal} = case when told.{signal} = '{DENIED}' then '{DENIED}' "
+        f"else guard_decided.{signal} end"
     )
 
 

@@ -20,8 +20,10 @@ from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake, sql_text
 from mkt_assets.privacy import vault, vault_lists
 from mkt_assets.privacy.ad_consent import make_states
+from mkt_assets.privacy.ad_refusals import AD_REFUSALS
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.match_keys import DESTINATIONS, NoKeyError, match_key
+from mkt_assets.privacy.no_id import is_id_sql
 from mkt_assets.privacy.policy import Policy
 from mkt_assets.privacy.pseudonyms import Key, make_pseudonyms
 from mkt_assets.privacy.quiet import quietly
@@ -126,7 +128,7 @@ def guard_contacts(  # noqa: PLR0913  each is a part of the question, named at t
         con: a connection to reuse; its temporary tables ``vault_*`` are replaced and dropped.
         raw: Parquet with ``subject_id, email, phone, source_file``.
         consent: the guarded consent log.
-        lake: where the vault is.
+        lake: where the vault is, and the devices on which a login refuses advertising.
         key: the active pseudonym key, the same as the consent log's.
         policy: says which signals advertising needs.
         day: today; keys whose grant is ``retention_days`` old are not kept.
@@ -141,10 +143,11 @@ def guard_contacts(  # noqa: PLR0913  each is a part of the question, named at t
     """
     vault.prepare(lake)
     _refuse_other_key(con, consent, key)
-    people = f"select subject_id::varchar as raw from {parquet(raw)}"
+    people = f"select subject_id as raw from {parquet(raw)} where {is_id_sql('subject_id')}"
     try:
         make_pseudonyms(con, identifiers=people, key=key, table="vault_people")
-        make_states(con, consent=consent, policy=policy, table="vault_state")
+        refusals = lake.whole(AD_REFUSALS)
+        make_states(con, consent=consent, policy=policy, table="vault_state", refusals=refusals)
         quietly(con, _contacts_sql(raw), {"day": day, "days": retention_days})
         quietly(con, _CELLS)
         _spell(con, region)
@@ -169,13 +172,16 @@ def guard_contacts(  # noqa: PLR0913  each is a part of the question, named at t
 def not_granted(
     con: duckdb.DuckDBPyConnection, *, lake: Lake, consent: Path, policy: Policy
 ) -> dict[str, int]:
-    """Stored match keys of people whose latest word in the log is not both grants, by destination.
+    """Stored match keys of people whose latest word is not both grants, by destination.
+
+    A refusal by somebody who signed in on their device is a word too.
 
     Raises:
         MktError: the vault is open to others.
     """
     found: dict[str, int] = {}
-    make_states(con, consent=consent, policy=policy, table="vault_state")
+    refusals = lake.whole(AD_REFUSALS)
+    make_states(con, consent=consent, policy=policy, table="vault_state", refusals=refusals)
     for destination in DESTINATIONS:
         con.register("vault_stored", vault.read(lake, vault.MATCH_KEYS, destination))
         ((n,),) = quietly(

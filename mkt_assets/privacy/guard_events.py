@@ -250,7 +250,7 @@ def _redactions(
 
 
 def _notes(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Identifiers that came as hashes: never hashed again; a login of that kind is left out."""
+    """Identifiers that came as hashes: a device keeps its own, of a login a keyed one is stored."""
     counted: list[tuple[Any, ...]] = []
     for column, table in (("user_pseudo_id", "guard_people"), ("user_id", "guard_logins")):
         counted += quietly(

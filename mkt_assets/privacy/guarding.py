@@ -32,8 +32,8 @@ from mkt_assets.ingest.sources import (
     read_manifest,
 )
 from mkt_assets.lake import Lake, replacing, sql_text
-from mkt_assets.privacy import quiet
-from mkt_assets.privacy.erasure_list import Listed
+from mkt_assets.privacy import quiet, unlinked
+from mkt_assets.privacy.erasure_list import Listed, refuse
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guard_ads import guard_ads
 from mkt_assets.privacy.guard_consent import guard_consent
@@ -44,6 +44,7 @@ from mkt_assets.privacy.lineage import ALSO, FATES, NO_KEY, ledger_rows, lineage
 from mkt_assets.privacy.lineage_history import replace_lines
 from mkt_assets.privacy.policy import UPSTREAM, Policy
 from mkt_assets.privacy.pseudonyms import Key
+from mkt_assets.privacy.standing_refusals import refused_before
 from mkt_assets.settings import Settings
 
 COOKIELESS = "cookieless_daily"
@@ -96,6 +97,7 @@ class Guard:
 
         with ThreadPoolExecutor(workers) as pool:
             parts = list(pool.map(guard_some, [days[start::workers] for start in range(workers)]))
+        unlinked.forget(self.lake, [unlinked.place_of(EVENTS, day) for day in days])
         return {day: fates for part in parts for day, fates in part.items()}
 
     def events(self, con: duckdb.DuckDBPyConnection, day: date) -> Fates:
@@ -167,6 +169,9 @@ class Guard:
         book = self._book(CONSENT, read_manifest(raw), None, key.id)
 
         def write(_: Mapping[str, str], processed_at: datetime) -> Fates:
+            if self.erased is not None:
+                learned = refused_before(con, raw=raw, erased=self.erased, key=key)
+                refuse(self.lake, learned)
             with replacing(self.lake.whole(CONSENT)) as out:
                 return guard_consent(
                     con,
@@ -177,7 +182,9 @@ class Guard:
                     erased=self.erased,
                 )
 
-        return book.enter(write, "the consent log itself")
+        fates = book.enter(write, "the consent log itself")
+        unlinked.forget(self.lake, [CONSENT])
+        return fates
 
     def contacts(self, con: duckdb.DuckDBPyConnection, day: date) -> Fates:
         """Bring the vault of match keys up to ``day``, under the consent log as it stands now."""
@@ -197,7 +204,9 @@ class Guard:
                 region=self.settings.phone_region,
             )
 
-        return book.enter(write, "the consent log at the time of use")
+        fates = book.enter(write, "the consent log at the time of use")
+        unlinked.forget(self.lake, [CONTACTS])
+        return fates
 
     def experiments(self, con: duckdb.DuckDBPyConnection) -> Fates:
         """Type the daily counts of A/B tests; they hold no personal data."""

@@ -13,13 +13,18 @@ from typing import Final
 
 import duckdb
 
-from mkt_assets.ingest.sources import CONSENT
+from mkt_assets.ingest.sources import CONSENT, raw_whole
 from mkt_assets.lake import Lake
+from mkt_assets.privacy.consent_entries import entries_sql
+from mkt_assets.privacy.erasure_list import Listed
 from mkt_assets.privacy.persons import stored_events
 from mkt_assets.privacy.policy import CONSENT_DENIED, DENIED, Policy
+from mkt_assets.privacy.pseudonyms import KeyRing
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.raw_files import parquet
+from mkt_assets.privacy.stored_forms import make_forms
 from mkt_assets.privacy.stored_partitions import take_out
+from mkt_assets.privacy.unlinked import chains
 
 #: whose events are refused, from which microsecond to which
 _IS_REFUSED: Final = """
@@ -36,36 +41,27 @@ _IS_REFUSED: Final = """
     )"""
 
 
-def refused_sql(consent: Path, policy: Policy) -> str:
-    """``user_key, changed_us, until_us`` of the times in which the log refuses analysis."""
-    denied = " or ".join(f"{need} = '{DENIED}'" for need in policy.analysis_needs)
-    return f"""
-        select user_key, changed_us, until_us
-        from (
-            select
-                *,
-                epoch_us(changed_at) as changed_us,
-                coalesce(
-                    lead(epoch_us(changed_at)) over (partition by user_key order by changed_at),
-                    9223372036854775807
-                ) as until_us
-            from {parquet(consent)}
-        )
-        where {denied}"""
-
-
-def withdraw(
-    con: duckdb.DuckDBPyConnection, lake: Lake, policy: Policy, *, now: datetime
+def withdraw(  # noqa: PLR0913 - each is needed, none belongs to another
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    policy: Policy,
+    *,
+    ring: KeyRing,
+    erased: Listed | None,
+    now: datetime,
 ) -> dict[str, int]:
-    """Take out stored events that the consent log, as it is now, refuses.
+    """Take out stored events that consent, as it is known now, refuses.
+
+    People are looked for in every form that the live keys and the landed log allow: a day that a
+    rotation cut from its identifiers is reached as long as the old key is live.
 
     Returns:
         day -> rows taken out; nothing where all stored events keep the log.
     """
     log = lake.whole(CONSENT)
-    if not log.is_file() or not any(lake.guarded.glob("events/event_date=*/events.parquet")):
+    if not any(lake.guarded.glob("events/event_date=*/events.parquet")):
         return {}
-    quietly(con, f"create or replace temp table late_refusals as {refused_sql(log, policy)}")
+    _make_refusals(con, lake, policy, ring, entries_sql(log if log.is_file() else None, erased))
     found = quietly(
         con,
         "select filename, count(*) from read_parquet($events, filename = true) as told "
@@ -76,3 +72,33 @@ def withdraw(
         take_out(con, lake, Path(name), is_meant=_IS_REFUSED, reason=CONSENT_DENIED, now=now)
     quietly(con, "drop table late_refusals")
     return {Path(name).parent.name.removeprefix("event_date="): n for name, n in found}
+
+
+def _make_refusals(
+    con: duckdb.DuckDBPyConnection, lake: Lake, policy: Policy, ring: KeyRing, entries: str
+) -> None:
+    """``late_refusals(user_key, changed_us, until_us)``: when who refuses analysis."""
+    denied = " or ".join(f"{need} = '{DENIED}'" for need in policy.analysis_needs)
+    quietly(
+        con,
+        "create or replace temp table late_refusals as "
+        f"select user_key, changed_us, until_us from ({entries}) where {denied}",
+    )
+    raw = raw_whole(lake, CONSENT)
+    if not raw.is_file() or not quietly(con, "select 1 from late_refusals limit 1"):
+        return
+    make_forms(
+        con,
+        identifiers=f"select subject_id::varchar as raw from {parquet(raw)}",
+        key=ring.active,
+        ring=ring,
+        chains=chains(lake, ring),
+        table="late_forms",
+    )
+    quietly(
+        con,
+        "insert into late_refusals select distinct forms.form, changed_us, until_us "
+        "from late_refusals inner join late_forms as forms using (user_key) "
+        "where forms.form <> user_key",
+    )
+    quietly(con, "drop table late_forms")

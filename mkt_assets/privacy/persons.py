@@ -13,12 +13,17 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mkt_assets.errors import MktError
 from mkt_assets.ingest.sources import CONTACTS, raw_whole
 from mkt_assets.lake import Lake
 from mkt_assets.privacy import vault
-from mkt_assets.privacy.pseudonyms import KeyRing, pseudonym
+from mkt_assets.privacy.erasure_list import read_record
+from mkt_assets.privacy.ledger import lines_path
+from mkt_assets.privacy.pseudonyms import KeyRing
 from mkt_assets.privacy.quiet import quietly
+from mkt_assets.privacy.stored_forms import forms
 from mkt_assets.privacy.subjects import Subjects
+from mkt_assets.privacy.unlinked import chains
 
 _LINKS: Final = """
     create or replace temp table person_links as
@@ -88,6 +93,7 @@ def by_contact(
 
     Looked for in the vault, by match key, and in the contacts as they were landed.
     """
+    known = chains(lake, ring)
     keys = pa.array(sorted(subjects.match_keys()), pa.string())
     found = set()
     for rows in vault.everything(lake):
@@ -96,5 +102,30 @@ def by_contact(
     raw = raw_whole(lake, CONTACTS)
     if raw.is_file():
         rows = quietly(con, _CONTACTS, {"raw": str(raw), "names": list(subjects.identifiers)})
-        found |= {(key.id, pseudonym(name, key)) for (name,) in rows for key in ring.keys}
+        found |= {form for (name,) in rows for form in forms(name, ring, known)}
     return found
+
+
+def needs_contacts(lake: Lake, ring: KeyRing, subjects: Subjects) -> bool:
+    """Whether only contacts that are not landed now can tell whose an address is.
+
+    So where contacts were guarded, unless the same subjects were asked for before: those found
+    then are on the list.
+    """
+    if not subjects.contacts or raw_whole(lake, CONTACTS).is_file():
+        return False
+    asked_before = any(read_record(lake, subjects.request_id(key)) for key in ring.keys)
+    return lines_path(lake, CONTACTS, None).is_file() and not asked_before
+
+
+def refuse_unknown_contacts(lake: Lake, ring: KeyRing, subjects: Subjects) -> None:
+    """Without the contacts an address is nobody's, and "nobody is here" would be a guess.
+
+    Raises:
+        MktError: an address is asked for, and the contacts are not there.
+    """
+    if needs_contacts(lake, ring, subjects):
+        raise MktError(
+            "cannot tell whose these e-mail addresses or numbers are: no contacts are landed. "
+            "Make MKT_CONTACTS_URI readable and mkt run, or give the client id or the login instead"
+        )

@@ -30,6 +30,8 @@ from mkt_assets.privacy.quiet import quietly
 MIN_KEY_BYTES = 32
 #: before a pseudonym that is hashed anew, since a hash by itself never is
 UNLINKED = "unlinked:"
+#: before a login that came as a hash: as it is, whoever has a list of addresses could undo it
+HASHED = "hashed:"
 _BLOCK_BYTES = 64
 #: shorter than the hex of a least secret, so that id and secret cannot be swapped unnoticed
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
@@ -173,6 +175,12 @@ def pseudonym(value: str, key: Key) -> str:
     return hmac.new(key.secret, text.encode(), hashlib.sha256).hexdigest()
 
 
+def stand_in(value: str, key: Key) -> str:
+    """What is stored of a login: its pseudonym, and of one that came as a hash a keyed one too."""
+    name = pseudonym(value, key)
+    return pseudonym(HASHED + name, key) if is_pseudonym(canonical(value)) else name
+
+
 def key_blocks(key: Key) -> tuple[bytes, bytes]:
     """The two key-derived blocks of HMAC-SHA256: inner and outer (RFC 2104)."""
     long = len(key.secret) > _BLOCK_BYTES
@@ -194,11 +202,12 @@ def make_pseudonyms(
     table: str,
     values: Mapping[str, Any] | None = None,
 ) -> None:
-    """Make the temporary ``table(raw, id, pseudonym, was_hash)`` of the distinct identifiers.
+    """Make the temporary table of the distinct identifiers.
 
-    Each identifier is hashed once, however many rows it has; spellings that mean the same share
-    pseudonym and ``id``, a small number that is good only within this table. Blank ones are left
-    out.
+    It has the columns ``raw, id, pseudonym, was_hash, stand_in``. Each identifier is hashed once,
+    however many rows it has; spellings that mean the same share pseudonym and ``id``, a small
+    number that is good only within this table. ``stand_in`` is what may be stored of a login.
+    Blank ones are left out.
 
     Args:
         con: the connection.
@@ -220,12 +229,15 @@ def make_pseudonyms(
         con,
         f"""
         create or replace temp table {table} as
-        select raw, dense_rank() over (order by pseudonym) as id, pseudonym, was_hash
+        select
+            raw, dense_rank() over (order by pseudonym) as id, pseudonym, was_hash,
+            coalesce(hashed_again, pseudonym) as stand_in
         from (
             select
                 raw,
                 was_hash,
-                case when was_hash then lower(text) else {hmac_sql("text")} end as pseudonym
+                case when was_hash then lower(text) else {hmac_sql("text")} end as pseudonym,
+                case when was_hash then {hmac_sql(f"'{HASHED}' || lower(text)")} end as hashed_again
             from (select raw, text, regexp_full_match(text, '[0-9A-Fa-f]{{64}}') as was_hash
                   from {table}_canonical where text <> ''), pseudonym_key
         )

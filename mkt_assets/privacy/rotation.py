@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from mkt_assets.ingest.sources import CONSENT, CONTACTS, EVENTS, raw_whole
 from mkt_assets.lake import Lake, replacing, sql_text
-from mkt_assets.privacy import erasure_list, quiet, vault
+from mkt_assets.privacy import ad_refusals, erasure_list, quiet, unlinked, vault
 from mkt_assets.privacy.erasure import remove_derived
 from mkt_assets.privacy.erasure_list import Name
 from mkt_assets.privacy.ledger import LEDGER
@@ -124,13 +124,16 @@ def _day(ledger: Path) -> date | None:
 def _rotate_partition(work: _Work, ledger: Path) -> None:
     active, day, table = work.ring.active, _day(ledger), ledger.stem
     lines = pq.read_table(ledger).to_pylist()
-    place = f"{table}/{day}" if day else table
+    place = unlinked.place_of(table, day)
     stored = work.lake.partition(table, day) if day else work.lake.whole(table)
     _map_people(work, [work.ring.key(key_id) for key_id in _old_keys(ledger, active)], day)
-    missing = _unknown_people(work, stored, table)
+    missing, rows = _unknown_people(work, stored, table)
     if missing and not work.unlink:
         work.rotated.left[place] = missing
         return
+    if missing:
+        old = _old_keys(ledger, active)
+        unlinked.note(work.lake, place, old=old, new=active.id, people=missing, rows=rows)
     lineage = {
         line["lineage_id"]: lineage_id(
             line["source_sha256"], day, line["policy_version"], active.id
@@ -141,6 +144,8 @@ def _rotate_partition(work: _Work, ledger: Path) -> None:
         _rekey_vault(work)
     else:
         _rekey(work, stored, table, lineage)
+    if table == CONSENT:
+        ad_refusals.rekey(work.con, work.lake, active.id)
     if day:
         _restamp(work, work.lake.partition(COOKIELESS, day), lineage)
     for line in lines:
@@ -185,7 +190,8 @@ def _map_people(work: _Work, old: Sequence[Key], day: date | None) -> None:
         if key is not work.ring.active:
             quietly(
                 work.con,
-                "insert into key_map select distinct ?, was.pseudonym, becomes.pseudonym "
+                "insert into key_map select distinct ?, unnest([was.pseudonym, was.stand_in]), "
+                "unnest([becomes.pseudonym, becomes.stand_in]) "
                 "from people_old as was inner join people_new as becomes on becomes.raw = was.raw",
                 [key.id],
             )
@@ -210,17 +216,21 @@ def _add_raw_of(work: _Work, day: date) -> None:
         shutil.rmtree(path.parent)
 
 
-def _unknown_people(work: _Work, stored: Path, table: str) -> int:
-    """People of a partition whose identifier is in no raw file; ``orphans(raw, new)`` for them."""
+def _unknown_people(work: _Work, stored: Path, table: str) -> tuple[int, int]:
+    """People of a partition whose identifier is in no raw file, and their rows; now in the map."""
     active = work.ring.active
     if table == CONTACTS:
         everybody = [rows.select(["user_key", "key_id"]) for rows in vault.everything(work.lake)]
         rows = pa.concat_tables([_PEOPLE.empty_table(), *everybody])
         work.con.register("vault_people", rows)
     relation = "vault_people" if table == CONTACTS else parquet(stored)
+    columns = [(relation, column) for column in _STORED[table]]
+    refusals = work.lake.whole(ad_refusals.AD_REFUSALS)
+    if table == CONSENT and refusals.is_file():
+        columns += [(parquet(refusals), column) for column in ad_refusals.NAMES]
     named = " union ".join(
-        f"select {column} as name, key_id from {relation} where {column} is not null"
-        for column in _STORED[table]
+        f"select {column} as name, key_id from {here} where {column} is not null"
+        for here, column in columns
     )
     quietly(
         work.con,
@@ -245,9 +255,11 @@ def _unknown_people(work: _Work, stored: Path, table: str) -> int:
         f"from unknown inner join cut_off on cut_off.raw = '{UNLINKED}' || unknown.name",
     )
     ((missing,),) = quietly(work.con, "select count(*) from unknown")
+    theirs = " or ".join(f"{c} in (select name from unknown)" for c in _STORED[table])
+    ((rows,),) = quietly(work.con, f"select count(*) from {relation} where {theirs}")
     for temporary in ("unknown", "cut_off"):
         quietly(work.con, f"drop table {temporary}")
-    return int(missing)
+    return int(missing), int(rows)
 
 
 def _rekey(work: _Work, stored: Path, table: str, lineage: dict[str, str]) -> None:
@@ -311,4 +323,5 @@ def _list_again(work: _Work) -> None:
         new = known.get((row["key_id"], row["pseudonym"]))
         if new is not None:
             name = Name(work.ring.active.id, new, row["person"])
-            erasure_list.add(work.lake, row["request_id"], [name], row["erased_at"])
+            refused = {new: row["refused"] or ()}
+            erasure_list.add(work.lake, row["request_id"], [name], row["erased_at"], refused)

@@ -17,7 +17,7 @@ from typing import Final
 
 from mkt_assets.errors import InputError
 from mkt_assets.privacy.match_keys import DESTINATIONS, EMAIL, PHONE, NoKeyError, match_key
-from mkt_assets.privacy.pseudonyms import Key, KeyRing, canonical, pseudonym
+from mkt_assets.privacy.pseudonyms import Key, KeyRing, canonical, is_pseudonym, pseudonym
 
 #: a first line that names its column, as spreadsheets and consent platforms export it
 _HEADERS: Final = frozenset(
@@ -42,6 +42,16 @@ class Subjects:
     def pseudonyms(self, ring: KeyRing) -> dict[str, list[str]]:
         """Key id -> the pseudonyms of all identifiers under that key, for every live key."""
         return {key.id: [pseudonym(i, key) for i in self.identifiers] for key in ring.keys}
+
+    @property
+    def are_pseudonyms(self) -> bool:
+        """Whether each was copied as it is stored, so that no key is needed to find it."""
+        return all(map(is_pseudonym, self.identifiers))
+
+    @property
+    def contacts(self) -> tuple[str, ...]:
+        """Those that look like an e-mail address or a number with a country code."""
+        return tuple(i for i in self.identifiers if "@" in i or i.startswith("+"))
 
     def match_keys(self) -> set[str]:
         """The match keys of those identifiers that are e-mail addresses or numbers with a +."""

@@ -139,7 +139,7 @@ def test_every_asset_runs_a_range_of_days_as_one_run(sample: Told) -> None:
     daily = {k for k, asset in sample["assets"].items() if asset["daily"]}
     assert daily == {
         "ingest/raw_events", "ingest/raw_ad_performance", "privacy/events",
-        "privacy/cookieless_daily", "privacy/ad_performance",
+        "privacy/cookieless_daily", "privacy/ad_performance", "privacy/ad_refusals",
     }  # fmt: skip
 
 
@@ -178,6 +178,7 @@ def test_ads_alone_leave_out_what_needs_events(sample: Told, ads_only: Told) -> 
         "ingest/raw_contacts", "privacy/match_keys", "privacy/erasures", "privacy/key_rotation",
         "privacy/events", "privacy/cookieless_daily", "privacy/consent_log",
         "privacy/experiments", "marts/stg_events", "marts/stg_cookieless_daily",
+        "privacy/ad_refusals", "marts/stg_ad_refusals",
         "marts/stg_consent_log", "marts/int_sessions", "marts/fct_sessions",
         "marts/fct_purchases", "marts/ga4_daily", "marts/mer_daily", "marts/consent_current",
         "marts/audience_features", "marts/ga4_source_categories",

@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from mkt_assets.errors import MktError
-from mkt_assets.ingest.sources import CONSENT, CONTACTS, EVENTS, raw_whole
+from mkt_assets.ingest.sources import CONSENT, CONTACTS, EVENTS, raw_whole, read_manifest
 from mkt_assets.lake import Lake
 from mkt_assets.privacy import erasure, erasure_list, erasure_search, quiet, vault
 from mkt_assets.privacy.erasure_list import listed
 from mkt_assets.privacy.ledger import unbalanced
-from mkt_assets.privacy.persons import linked
-from mkt_assets.privacy.pseudonyms import Key, KeyRing, pseudonym
+from mkt_assets.privacy.persons import linked, needs_contacts
+from mkt_assets.privacy.pseudonyms import Key, KeyRing, pseudonym, stand_in
 from mkt_assets.privacy.subjects import Subjects
 
 House = Any  # the fixture's type lives in conftest
@@ -287,3 +287,109 @@ def test_an_e_mail_address_finds_its_owner(house: House, reachable: dict[str, st
     assert vault_rows(house, pseudonym(reachable["subject_id"], RING.active)) == 0
     for who in (asked, Subjects((reachable["subject_id"],))):
         assert erasure_search.remains(house.lake, RING, who) == {}
+
+
+@pytest.fixture
+def unreachable(house: House) -> dict[str, str]:
+    """Somebody with stored events and a contact, and no key in the vault."""
+    keyed: set[str] = set()
+    for rows in vault.everything(house.lake):
+        keyed |= set(rows["user_key"].to_pylist())
+    seen = {
+        key
+        for day in house.DAYS
+        for key in pq.read_table(house.lake.partition(EVENTS, day))["user_key"].to_pylist()
+    }
+    path = raw_whole(house.lake, CONTACTS)
+    contacts = pq.read_table(path)
+    rows = contacts.to_pylist()
+    free = sorted(seen - keyed - {pseudonym(row["subject_id"], RING.active) for row in rows})
+    # the sample knows no such person: give one a contact, under a device that is already a hash
+    row = rows[0] | {"subject_id": free[0], "email": "Un.Reachable@example.com", "phone": None}
+    pq.write_table(pa.Table.from_pylist([*rows, row], schema=contacts.schema), path)
+    return row
+
+
+def test_an_address_is_found_after_another_person_was_erased(
+    house: House, reachable: dict[str, str], unreachable: dict[str, str]
+) -> None:
+    """What is landed is the only map of people without match keys: it must not go with others."""
+    before = pq.read_table(raw_whole(house.lake, CONTACTS)).num_rows
+    landed_at = raw_whole(house.lake, CONTACTS).stat().st_mtime
+    manifest = read_manifest(raw_whole(house.lake, CONTACTS))
+    erased(house, reachable["subject_id"])
+    left = pq.read_table(raw_whole(house.lake, CONTACTS))
+    assert 0 < left.num_rows < before
+    assert raw_whole(house.lake, CONTACTS).stat().st_mtime == landed_at
+    (old,), (new,) = manifest, read_manifest(raw_whole(house.lake, CONTACTS))
+    gone = before - left.num_rows
+    assert (new.rows_in, new.rows) == (old.rows_in, old.rows - gone)
+    assert new.quarantined == old.quarantined | {"erased": gone}
+    assert reachable["subject_id"] not in left["subject_id"].to_pylist()
+
+    asked = Subjects(("un.reachable@example.com",))
+    assert any("events" in place for place in erasure_search.remains(house.lake, RING, asked))
+    erased(house, *asked.identifiers)
+    assert erasure_search.remains(house.lake, RING, asked) == {}
+    assert unreachable["subject_id"] not in str(house.rows(EVENTS))
+
+
+def test_without_contacts_an_address_is_not_said_to_be_nobody_s(
+    house: House, reachable: dict[str, str]
+) -> None:
+    asked = Subjects((reachable["email"].strip().lower(),))
+    assert not needs_contacts(house.lake, RING, asked)
+    shutil.copytree(house.lake.landing / CONTACTS, house.lake.root / "aside")
+    shutil.rmtree(house.lake.landing / CONTACTS)
+    assert needs_contacts(house.lake, RING, asked)
+    assert not needs_contacts(house.lake, RING, Subjects((reachable["subject_id"],)))
+    for ask in (
+        lambda: erasure.request(house.lake, RING, asked, now=NOW, run_id="r"),
+        lambda: erasure_search.remains(house.lake, RING, asked),
+    ):
+        with pytest.raises(MktError, match="cannot tell whose"):
+            ask()
+    assert erasure_list.records(house.lake) == []
+    shutil.move(house.lake.root / "aside", house.lake.landing / CONTACTS)
+    erased(house, *asked.identifiers)
+    # who was found then is listed, so the same question has an answer without the contacts
+    shutil.rmtree(house.lake.landing / CONTACTS)
+    assert erasure_search.remains(house.lake, RING, asked) == {}
+    erased(house, *asked.identifiers)
+
+
+@pytest.mark.parametrize("spelled", ["ef" * 32, "EF" * 32])
+def test_a_hashed_login_brings_its_device(
+    house: House, member: dict[str, str], spelled: str
+) -> None:
+    """The login is stored as its keyed stand-in: the identifier that people give finds it."""
+    device = pseudonym(member["device"], RING.active)
+    for day in house.DAYS:
+        path = house.lake.partition(EVENTS, day)
+        table = pq.read_table(path)
+        rows = [
+            row | {"login_key": stand_in("ef" * 32, RING.active)}
+            if row["user_key"] == device
+            else row
+            for row in table.to_pylist()
+        ]
+        pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    subjects = Subjects((spelled,))
+    assert erasure_search.remains(house.lake, RING, subjects)
+    assert sum(erased(house, spelled).values()) > 0
+    assert device not in str(house.rows(EVENTS))
+    assert erasure_search.remains(house.lake, RING, subjects) == {}
+
+
+def test_somebody_who_consents_anew_is_not_what_was_left(
+    house: House, member: dict[str, str]
+) -> None:
+    erased(house, member["device"])
+    path = house.lake.whole(CONSENT)
+    log = pq.read_table(path)
+    entry = log.to_pylist()[0] | {
+        "user_key": pseudonym(member["device"], RING.active),
+        "changed_at": datetime(2025, 3, 21, tzinfo=UTC),
+    }
+    pq.write_table(pa.Table.from_pylist([*log.to_pylist(), entry], schema=log.schema), path)
+    assert erasure_search.remains(house.lake, RING, Subjects((member["device"],))) == {}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mkt_assets.errors import MktError
-from mkt_assets.privacy.pseudonyms import Key, pseudonym
+from mkt_assets.privacy.pseudonyms import Key, pseudonym, stand_in
 
 Workplace = Any  # the fixture's type lives in conftest
 DAY = date(2025, 3, 10)
@@ -289,10 +289,11 @@ def test_a_failure_leaves_no_identifier_in_the_connection(workplace: Workplace) 
     assert workplace.con.execute("select table_name from duckdb_tables()").fetchall() == []
 
 
-def test_a_login_that_came_as_a_hash_is_left_out_and_noted(workplace: Workplace) -> None:
-    """An unkeyed hash of an e-mail address can be guessed: it is no pseudonym."""
+def test_a_login_that_came_as_a_hash_is_keyed_and_noted(workplace: Workplace) -> None:
+    """An unkeyed hash of an e-mail address can be guessed; without a key nobody is found again."""
     fates = workplace.guard([workplace.event(user_id="AB" * 32)])
-    assert workplace.kept("login_key") == [{"login_key": None}]
+    assert workplace.kept("login_key") == [{"login_key": stand_in("ab" * 32, KEY)}]
+    assert stand_in("ab" * 32, KEY) not in ("ab" * 32, pseudonym("ab" * 32, KEY))
     assert fates.notes == {"user_id was a hash": 1}
 
 

@@ -33,7 +33,7 @@ def refuse(house: House, key: str, at: datetime) -> None:
 
 def withdrawn(house: House) -> dict[str, int]:
     with quiet.connect(house.lake.landing) as con:
-        return withdraw(con, house.lake, POLICY_V1, now=NOW)
+        return withdraw(con, house.lake, POLICY_V1, ring=house.RING, erased=None, now=NOW)
 
 
 @pytest.mark.parametrize("who", ["device", "login"])

@@ -46,6 +46,8 @@ consent as (
         user_key,
         {{ ads_consent() }} as is_ads_eligible
     from {{ ref('consent_current') }}
+    -- somebody who signed in on the device said no
+    where user_key not in (select refusals.user_key from {{ ref('stg_ad_refusals') }} as refusals)
 )
 
 select
