@@ -219,18 +219,18 @@
 {%- endmacro %}
 
 
-{# For a test: a condition that `column`, the day of the incremental model `relation`, is one whose rows
-   changed since the test last passed. What passed and did not change need not be read again. #}
-{% macro untested(relation, column) -%}
+{# For a test: a condition that `column`, the day of the incremental model `relation` or of what `producer` names,
+   is one whose rows changed since the test last passed. What passed and did not change need not be read again. #}
+{% macro untested(relation, column, producer=none) -%}
     {%- if not execute or column is none or target.type != 'duckdb' -%} {{ return('true') }} {%- endif -%}
     {%- set query -%}
         select distinct changes.event_date
         from builds.changes as changes
         where
-            changes.producer = '{{ relation.identifier }}'
+            changes.producer = '{{ producer or relation.identifier }}'
             and changes.number > coalesce((
                 select max(number) from builds.readings
-                where consumer = '{{ this.identifier }}' and producer = '{{ relation.identifier }}'
+                where consumer = '{{ this.identifier }}' and producer = '{{ producer or relation.identifier }}'
             ), 0)
         order by 1
     {%- endset -%}
@@ -248,7 +248,7 @@
     insert into builds.readings
         select '{{ result.node.alias }}', producer, max(number), '{{ this_code() }}'
         from builds.changes
-        where producer = '{{ result.node.attached_node.split('.')[-1] }}'
+        where producer = '{{ result.node.test_metadata.kwargs.producer or result.node.attached_node.split('.')[-1] }}'
         group by producer;
         {%- endfor %}
     {%- endif -%}
