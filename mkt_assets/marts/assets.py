@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
 from mkt_assets.contracts import ANALYTICS
+from mkt_assets.marts.column_lineage import LAKE, parents_of_models
 from mkt_assets.marts.dbt import (
     dbt_exclude,
     dbt_executable,
@@ -70,16 +72,44 @@ def dbt_marts(
     events = list(running.stream())
     failure = running.get_error()
     built: dict[str, Relation] = {}
+    lineage: dict[str, dg.TableColumnLineage] = {}
     if not failure:
         warehouse.stamp_build()
         built = warehouse.relations()
+        lineage = _column_lineage(artifacts, built)
     for event in events:
-        yield _measured(event, built)
+        yield _measured(event, built, lineage)
     if failure:
         raise failure
 
 
-def _measured(event: Any, built: Mapping[str, Relation]) -> Any:
+def _column_lineage(
+    artifacts: Path, built: Mapping[str, Relation]
+) -> dict[str, dg.TableColumnLineage]:
+    """Where each column of each model comes from, as far as its SQL tells."""
+    manifest = json.loads((artifacts / "manifest.json").read_text(encoding="utf-8"))
+    columns = {f"{table.schema}.{name}": table.columns for name, table in built.items()}
+    compiled = artifacts / "compiled" / manifest["metadata"]["project_name"]
+    return {
+        model: dg.TableColumnLineage(
+            {
+                column: [
+                    dg.TableColumnDep(
+                        dg.AssetKey(["privacy" if schema == LAKE else GROUP, table]), parent
+                    )
+                    for relation, parent in parents
+                    for schema, table in [relation.split(".")]
+                ]
+                for column, parents in columns_of_model.items()
+            }
+        )
+        for model, columns_of_model in parents_of_models(manifest, compiled, columns)
+    }
+
+
+def _measured(
+    event: Any, built: Mapping[str, Relation], lineage: Mapping[str, dg.TableColumnLineage]
+) -> Any:
     """A model's event with its rows and columns as they were built, which dbt does not tell."""
     if not isinstance(event, dg.Output):
         return event
@@ -90,6 +120,8 @@ def _measured(event: Any, built: Mapping[str, Relation]) -> Any:
         told = {"dagster/row_count": built[table].rows}
         # marts are described column by column in their contract
         told |= {} if built[table].schema == "marts" else {COLUMNS: dg.TableSchema(columns)}
+    if table in lineage:
+        told["dagster/column_lineage"] = lineage[table]
     return dg.Output(
         event.value,
         output_name=event.output_name,
