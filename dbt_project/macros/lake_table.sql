@@ -1,7 +1,14 @@
-{# A table of the lake. A source of which no file exists (no consent log, no cookieless events, no
-   events at all in an ads-only set-up) reads as an empty table with the columns of _sources.yml,
-   since read_parquet fails on a pattern that matches nothing. #}
-{% macro lake_table(name) -%}
+{# A table of the lake, whatever the engine reads it from. On a warehouse engine it is a table of schema `lake`,
+   filled by whoever copies the lake there and empty where there is nothing to copy. #}
+{% macro lake_table(name) -%} {{ adapter.dispatch('lake_table', 'mkt')(name) }} {%- endmacro %}
+
+{% macro default__lake_table(name) -%} {{ source('lake', name) }} {%- endmacro %}
+
+
+{# Parquet files. A source of which none exists (no consent log, no cookieless events, no events at all in an
+   ads-only set-up) reads as an empty table with the columns of _sources.yml, since read_parquet fails on a pattern
+   that matches nothing. #}
+{% macro duckdb__lake_table(name) -%}
     {%- set relation = source('lake', name) -%}
     {%- set node = graph.sources.values()
         | selectattr('source_name', 'equalto', 'lake')
