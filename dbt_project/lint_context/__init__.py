@@ -1,4 +1,4 @@
-"""What sqlfluff needs to know of dbt, so that it lints the real SQL: variables, metrics, DuckDB's macros.
+"""What sqlfluff needs to know of dbt to lint the real SQL: variables, metrics, DuckDB's macros.
 
 Named by `library_path` in .sqlfluff; dbt itself never looks in here.
 """

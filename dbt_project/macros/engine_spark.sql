@@ -63,3 +63,21 @@
 {% macro spark__matches(column, pattern) -%} {{ column }} rlike '{{ pattern }}' {%- endmacro %}
 
 {% macro spark__text_type() -%} string {%- endmacro %}
+
+
+{# The types of contracts are written as DuckDB says them: dbt compares a model's columns with these. #}
+{% macro spark__get_empty_schema_sql(columns) -%}
+    select
+        {%- for column in columns.values() %}
+        cast(null as {{ spark_type(column.data_type) }}) as {{ column.name }}{{ "," if not loop.last }}
+        {%- endfor %}
+    where false
+{%- endmacro %}
+
+{% macro spark_type(data_type) -%}
+    {%- set said = data_type | lower | trim -%}
+    {%- if said.endswith('[]') -%} array<{{ spark_type(said[:-2]) }}>
+    {%- elif said.startswith('struct(') -%} struct<{{ spark_type(said[7:-1]) }}>
+    {%- else -%} {{ said | replace('varchar', 'string') | replace(' with time zone', '') }}
+    {%- endif -%}
+{%- endmacro %}
