@@ -7,7 +7,7 @@ from {{ model }}
 {%- set is_untested = untested(model, dates) %}
 where
     {{ is_untested }}
-    or ({{ columns | join(', ') }}) in (select ({{ columns | join(', ') }}) from {{ model }} where {{ is_untested }})
+    or ({{ columns | join(', ') }}) in (select {{ columns | join(', ') }} from {{ model }} where {{ is_untested }})
 {%- endif %}
 group by {{ columns | join(', ') }}
 having
