@@ -11,13 +11,24 @@
                    'follows': {producer: [first, last]},  days around a changed one that it touches
                    'spans': [columns of other days that a row's values come from],
                    'entity': {'rows': model, 'key': column, 'date': column}}}
-   where a row is made of another model's rows of several days with one key. #}
+   where a row is made of another model's rows of several days with one key.
+
+   All this is DuckDB's: other engines build such models whole, as by_days() tells them, and the rest of this
+   file then says nothing. #}
+
+
+{# The materialization of a model that replaces only the days that changed. #}
+{% macro by_days() -%} {{ 'incremental' if target.type == 'duckdb' else 'table' }} {%- endmacro %}
+
+
+{# dbt's own answer, which needs a look into the warehouse, is asked for only where it can be yes. #}
+{% macro is_incremental() -%} {{ return(by_days() == 'incremental' and dbt.is_incremental()) }} {%- endmacro %}
 
 
 {# on-run-start: what differs in the lake from what was last seen is a change, whoever made it:
    a daily run, late data, an erasure, a file removed by hand. #}
 {% macro note_lake_changes() -%}
-    {{ return(adapter.dispatch('note_lake_changes')()) }}
+    {{ return(adapter.dispatch('note_lake_changes', 'mkt')()) }}
 {%- endmacro %}
 
 {% macro default__note_lake_changes() -%} {%- endmacro %}
@@ -30,7 +41,7 @@
     create table if not exists builds.lake_files (producer varchar, event_date date, looks varchar);
     create or replace temporary table lake_now as
         select '' as producer, current_date as event_date, '' as looks where false
-        {%- for node in graph.sources.values() if '/event_date=*/' in node.config.meta.files and lake_has_files(node) %}
+        {%- for node in graph.sources.values() if '/event_date=*/' in node.config.meta.files and duckdb__lake_has_files(node) %}
         union all
         select
             'lake.{{ node.name }}',
@@ -119,7 +130,8 @@
     {%- if dates is none or dates is string -%} true
     {%- elif not dates -%} false
     {%- else -%}
-    {{ column }} between date '{{ dates[0] }}' - {{ back }} and date '{{ dates[-1] }}' + {{ ahead }}
+    {{ column }} between {{ minus_days("date '" ~ dates[0] ~ "'", back) }}
+    and {{ plus_days("date '" ~ dates[-1] ~ "'", ahead) }}
     {%- endif -%}
 {%- endmacro %}
 

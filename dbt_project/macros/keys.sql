@@ -4,8 +4,8 @@
     md5(
         {%- for column in columns %}
         coalesce(
-            cast(length(cast({{ column }} as varchar)) as varchar)
-            || ':' || cast({{ column }} as varchar), '-'
+            cast(length(cast({{ column }} as {{ text_type() }})) as {{ text_type() }})
+            || ':' || cast({{ column }} as {{ text_type() }}), '-'
         ){{ " ||" if not loop.last }}
         {%- endfor %}
     )

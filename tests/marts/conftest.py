@@ -10,6 +10,7 @@ import duckdb
 import jinja2
 import pytest
 import yaml
+from lint_context import adapter, target
 
 from mkt_assets.project import dbt_project_dir
 
@@ -29,7 +30,14 @@ def _rendered(model: str) -> str:
     (path,) = (project / "models").rglob(f"{model}.sql")
     environment = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined)
     template = environment.from_string(macros + path.read_text(encoding="utf-8"))
-    return template.render(ref=lambda name: name, var=settings.__getitem__, execute=False)
+    return template.render(
+        ref=lambda name: name,
+        var=settings.__getitem__,
+        execute=False,
+        config=lambda **_: "",
+        adapter=adapter,
+        target=target,
+    )
 
 
 @pytest.fixture

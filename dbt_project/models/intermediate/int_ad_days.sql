@@ -1,6 +1,6 @@
 -- The ad platforms' rows, day by day, so that the marts need not open every file of the lake.
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {'column': 'date', 'follows': {'lake.ad_performance': [0, 0]}}}
 ) }}
 

@@ -1,6 +1,6 @@
 -- The credits of each model by day and touchpoint; a touchpoint of a path that gets none has zero.
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'date',
         'follows': {

@@ -1,7 +1,7 @@
 -- The weight of each touch within its path, a column for each attribution model: the rules, in one place.
 -- Only the proportions count; a purchase is split by them in int_attribution_shares.
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'purchase_date',
         'follows': {

@@ -1,6 +1,6 @@
 -- What each touch of a purchase is credited with by each attribution model.
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'purchase_date',
         'follows': {

@@ -1,6 +1,6 @@
 -- The sessions of each campaign on each day, as its links spell it.
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'date',
         'follows': {

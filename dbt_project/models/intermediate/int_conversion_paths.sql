@@ -2,7 +2,7 @@
 -- Days are those of the property and times are UTC, so sessions of a day more than the look-back are read.
 {%- set look_back = var('attribution_lookback_days') + 1 %}
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'purchase_date',
         'follows': {

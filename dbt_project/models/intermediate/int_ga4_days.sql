@@ -1,6 +1,6 @@
 -- The counts of each day; whether it is final depends on the newest day and is told later.
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'date',
         'follows': {

@@ -3,7 +3,7 @@
 -- days, from the day on which it was made to the day before it leaves the window or stops being true.
 {%- set fit = var('attribution_fit_days') %}
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'date',
         'follows': {

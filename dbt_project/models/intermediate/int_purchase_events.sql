@@ -1,6 +1,6 @@
 -- The purchase and refund events, each with the id of its purchase.
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {'column': 'event_date', 'follows': {'lake.events': [0, 0]}}}
 ) }}
 

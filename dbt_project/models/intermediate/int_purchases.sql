@@ -1,6 +1,6 @@
 -- One row per purchase; of several purchase events with one id the earliest counts. Refunds come later.
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'purchase_date',
         'follows': {'int_purchase_events': [0, 0]},

@@ -1,6 +1,6 @@
 -- What the events of one day say of a session: a session that crosses midnight has two rows here.
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {'column': 'event_date', 'follows': {'lake.events': [0, 0]}}}
 ) }}
 

@@ -1,6 +1,6 @@
 -- One row per session: what its own events say of it. Purchases, the channel group and the look-back come later.
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'session_date',
         'follows': {'int_session_days': [0, 0]},

@@ -1,6 +1,6 @@
 -- What each user did on each day, of which visitors' features and the day's counts are sums.
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {'column': 'event_date', 'follows': {'lake.events': [0, 0]}}}
 ) }}
 

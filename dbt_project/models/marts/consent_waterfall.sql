@@ -13,23 +13,8 @@ with ledger as (
     from {{ ref('lineage_ledger') }}
 ),
 
-entries as (
-    select
-        table_name,
-        partition,
-        lineage_id,
-        {{ each_count('reasons') }} as entry
-    from ledger
-),
-
 reasons as (
-    select
-        entries.table_name,
-        entries.partition,
-        entries.lineage_id,
-        entries.entry.key as reason,
-        entries.entry.value as amount
-    from entries
+    {{ each_count('ledger', ['table_name', 'partition', 'lineage_id'], 'reasons', key='reason', value='amount') }}
 ),
 
 folded as (

@@ -1,5 +1,5 @@
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'date',
         'follows': {

@@ -1,5 +1,5 @@
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'purchase_date',
         'follows': {'int_purchases': [0, 0], 'int_purchase_events': [0, 0]},

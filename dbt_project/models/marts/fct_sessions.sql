@@ -3,7 +3,7 @@
 -- times are UTC, so a day more is read.
 {%- set look_back = var('last_non_direct_lookback_days') %}
 {{ config(
-    materialized='incremental',
+    materialized=by_days(),
     meta={'dates': {
         'column': 'session_date',
         'follows': {'int_sessions': [0, look_back + 1], 'int_purchases': [0, 0]},

@@ -9,7 +9,7 @@ from {{ model }}
 where
     {{ is_untested }}
     {%- if producer is none %}
-    or ({{ columns | join(', ') }}) in (select ({{ columns | join(', ') }}) from {{ model }} where {{ is_untested }})
+    or ({{ columns | join(', ') }}) in (select {{ columns | join(', ') }} from {{ model }} where {{ is_untested }})
     {%- endif %}
 {%- endif %}
 group by {{ columns | join(', ') }}
