@@ -126,10 +126,9 @@ def _sorted_marts(project: Project) -> dict[str, list[str]]:
     return {name: sorted(str(row) for row in rows) for name, rows in project.marts().items()}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_any_change_of_the_lake_leaves_what_a_full_build_would(tmp_path: Path, seed: int) -> None:
+def test_any_change_of_the_lake_leaves_what_a_full_build_would(tmp_path: Path) -> None:
     """Whatever was done to the lake or built in part, and wherever a build was killed."""
-    rng = random.Random(seed)
+    rng = random.Random(1)
     project = Project(tmp_path / "kept")
     anew = Project(tmp_path / "anew")
     for home in (project.home, anew.home):
