@@ -41,7 +41,8 @@
     create table if not exists builds.lake_files (producer varchar, event_date date, looks varchar);
     create or replace temporary table lake_now as
         select '' as producer, current_date as event_date, '' as looks where false
-        {%- for node in graph.sources.values() if '/event_date=*/' in node.config.meta.files and duckdb__lake_has_files(node) %}
+        {%- for node in graph.sources.values()
+            if '/event_date=*/' in node.config.meta.files and duckdb__lake_has_files(node) %}
         union all
         select
             'lake.{{ node.name }}',
