@@ -52,6 +52,12 @@
     cast(unix_micros({{ later }}) - unix_micros({{ earlier }}) as double) / cast(86400000000 as double)
 {%- endmacro %}
 
+{# Both bounds of a frame are of one type, to the part of an interval. #}
+{% macro spark__look_back_frame(days) -%}
+    interval '{{ days }} 00:00:00' day to second preceding
+    and interval '0 00:00:00.000001' day to second preceding
+{%- endmacro %}
+
 
 {% macro spark__days_between(earlier, later) -%} datediff({{ later }}, {{ earlier }}) {%- endmacro %}
 

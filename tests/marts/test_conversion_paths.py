@@ -144,7 +144,7 @@ def built(build: Callable[..., Any], rows: Callable[..., str]) -> Callable[..., 
         ]
         tables = {
             "fct_sessions": rows(SESSION, sessions),
-            "fct_purchases": rows(PURCHASE, purchases),
+            "int_purchases": rows(PURCHASE, purchases),
         }
         return Built(build(tables, "int_conversion_paths", "int_journey_transitions"), visits)
 
