@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Callable
-from functools import cache
 from typing import Final, TypeVar
 from urllib.parse import quote, unquote
 
@@ -35,14 +34,9 @@ T = TypeVar("T")
 
 def redact_words(text: str) -> str:
     """``text`` without what looks personal; a date and time of 12 digits or more stays."""
-    return _prose().sub(
-        lambda found: found[0] if _MOMENT.fullmatch(found[0]) else pii.REDACTED, text
+    return pii.redact(
+        text, instead=lambda found: found[0] if _MOMENT.fullmatch(found[0]) else pii.REDACTED
     )
-
-
-@cache
-def _prose() -> re.Pattern[str]:
-    return re.compile(pii.PROSE, re.ASCII)
 
 
 def redact_place(address: str) -> str:

@@ -13,6 +13,7 @@ import duckdb
 from mkt_assets.privacy import pii
 from mkt_assets.privacy.event_slices import Slice
 from mkt_assets.privacy.quiet import quietly
+from mkt_assets.privacy.spelling import without_entities_sql
 from mkt_assets.privacy.urls import clean_url_sql, click_ids_sql
 
 #: the parameters that hold addresses
@@ -57,15 +58,14 @@ def make_addresses(con: duckdb.DuckDBPyConnection) -> None:
             select distinct raw from guard_parameters where name in ({keys}) and raw is not null
         ),
         cleaned as (
-            select raw, {clean_url_sql("raw")} as clean, {click_ids_sql("raw")} as click_ids
-            from addresses
+            select raw, {clean_url_sql("spelled")} as clean, {click_ids_sql("raw")} as click_ids
+            from (select raw, {without_entities_sql("raw")} as spelled from addresses)
         ),
         scanned as (
             -- many addresses differ in nothing but click ids
             select
                 clean,
-                case when {pii.has_personal_sql("clean")} then {pii.redact_sql("clean")} else clean
-                end as redacted
+                {pii.redact_sql("clean")} as redacted
             from (select distinct clean from cleaned)
         )
 

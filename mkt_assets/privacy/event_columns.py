@@ -16,6 +16,7 @@ from mkt_assets.privacy.event_origin import click_id_sql, last_click_sql
 from mkt_assets.privacy.event_slices import Slice
 from mkt_assets.privacy.event_words import Closed
 from mkt_assets.privacy.policy import SIGNALS
+from mkt_assets.privacy.spelling import plain_sql
 from mkt_assets.privacy.urls import CLICK_IDS
 
 MONEY: Final = "decimal(18, 4)"
@@ -253,8 +254,14 @@ def _without_own(text: str, own_ids: Sequence[str] = _OWN_IDS) -> str:
 def _redacted_pieces(texts: Sequence[str]) -> str:
     """Texts redacted as one, so that the pattern is compiled once; SQL of a list of pieces."""
     own_ids = [f"replace({own_id}, {pii.BETWEEN}, {pii.INSTEAD})" for own_id in _OWN_IDS]
-    joined = pii.redact_sql(f" || {pii.BETWEEN} || ".join(map(_to_join, texts)) or _NOTHING)
-    return f"string_split({_without_own(joined, own_ids)}, {pii.BETWEEN})"
+    joined = f" || {pii.BETWEEN} || ".join(map(_to_join, texts)) or _NOTHING
+    return f"string_split({_redacted(joined, own_ids)}, {pii.BETWEEN})"
+
+
+def _redacted(text: str, own_ids: Sequence[str] = _OWN_IDS, pattern: str = pii.PROSE) -> str:
+    """As ``pii.redact`` does it, and without the person's identifiers as they are spelled."""
+    once = _without_own(pii.marked_sql(text, pattern), own_ids)
+    return pii.marked_sql(plain_sql(once), pattern)
 
 
 def _to_join(text: str) -> str:
@@ -264,7 +271,7 @@ def _to_join(text: str) -> str:
 def _text_of_piece(piece: str, text: str) -> str:
     """The redacted ``text``; one without a find stays as it came, NULL too."""
     redacted = f"replace({piece}, {pii.INSTEAD}, {pii.BETWEEN})"
-    return f"case when {piece} = {_to_join(text)} then {text} else {redacted} end"
+    return f"case when contains({piece}, '{pii.REDACTED}') then {redacted} else {text} end"
 
 
 def _items_sql() -> str:
@@ -279,10 +286,11 @@ def _items_sql() -> str:
     )
     pairs = (
         "list_transform(items, lambda item: struct_pack(item := item, "
-        f"code := {_without_own(pii.redact_sql('item.item_id', pii.CODE))}, "
+        f"code := {_redacted('item.item_id', pattern=pii.CODE)}, "
         f"prose := {_redacted_pieces([f'item.{name}' for name in ITEM_PROSE])}))"
     )
-    packed = f"struct_pack(item_id := pair.code, {clean}, {numbers})".replace("item.", "pair.item.")
+    code = f"case when contains(pair.code, '{pii.REDACTED}') then pair.code else item.item_id end"
+    packed = f"struct_pack(item_id := {code}, {clean}, {numbers})".replace("item.", "pair.item.")
     return (
         "case when is_dirty and len(items) > 0 "
         f"then list_transform({pairs}, lambda pair: {packed}) "

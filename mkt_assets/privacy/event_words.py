@@ -162,17 +162,12 @@ def _collect(
 
 
 def _clean_words_sql() -> str:
-    clean = pii.redact_sql(f"replace(word, {pii.BETWEEN}, {pii.INSTEAD})")
     return f"""
         create or replace temp table guard_clean_words as
         select
             name,
             word,
-            case
-                when {pii.has_personal_sql("word")}
-                then replace({clean}, {pii.INSTEAD}, {pii.BETWEEN})
-                else word
-            end as clean
+            {pii.redact_sql("word")} as clean
         from (select distinct name, word from guard_vocabulary)"""
 
 

@@ -22,6 +22,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from mkt_assets.privacy import pii
+from mkt_assets.privacy.spelling import plain
 
 #: a value that is not what its contract says
 WRONG_FORM: Final = "not of its form"
@@ -54,7 +55,12 @@ def kinds(text: str, patterns: Mapping[str, str] = pii.PROSE_PATTERNS) -> list[s
         text: one value.
         patterns: ``pii.PROSE_PATTERNS``, or ``pii.CODE_PATTERNS`` for codes of goods and orders.
     """
-    return [kind for kind, pattern in patterns.items() if _is_there(text, kind, pattern)]
+    spellings = {text, plain(text)}
+    return [
+        kind
+        for kind, pattern in patterns.items()
+        if any(_is_there(spelled, kind, pattern) for spelled in spellings)
+    ]
 
 
 def _is_there(text: str, kind: str, pattern: str) -> bool:

@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from mkt_assets.privacy.pii import literal
+from mkt_assets.privacy.spelling import without_entities
 
 #: the documented GA4 campaign parameters
 CAMPAIGN_PARAMETERS: Final = (
@@ -39,7 +40,7 @@ _CAMPAIGN = f"^(?:{'|'.join(CAMPAIGN_PARAMETERS)})="
 
 def clean_url(url: str) -> str:
     """The address with its userinfo, path parameters, fragment and most of its query removed."""
-    address = url.split("#", 1)[0]
+    address = without_entities(url).split("#", 1)[0]
     text, _, query = address.partition("?")
     text = re.sub(_USERINFO, r"\1//", text, count=1, flags=re.ASCII)
     text = re.sub(_HIDDEN_QUERY, "", text, count=1, flags=re.ASCII)
@@ -50,7 +51,7 @@ def clean_url(url: str) -> str:
 
 
 def clean_url_sql(url: str) -> str:
-    """``clean_url`` over a VARCHAR column; NULL stays NULL.
+    """``clean_url`` over a VARCHAR column without entities; NULL stays NULL.
 
     The slow steps are asked for only where their signs are there, which is seldom.
     """

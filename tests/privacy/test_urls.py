@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mkt_assets.privacy.spelling import without_entities_sql
 from mkt_assets.privacy.urls import (
     CAMPAIGN_PARAMETERS,
     CLICK_IDS,
@@ -86,7 +87,8 @@ def test_all_click_ids_of_an_address_are_found() -> None:
 
 
 def in_sql(urls: list[str]) -> list[str]:
-    sql = f"select {clean_url_sql('u')} from (select unnest(?::varchar[]) as u)"
+    spelled = f"select {without_entities_sql('u')} as u from (select unnest(?::varchar[]) as u)"
+    sql = f"select {clean_url_sql('u')} from ({spelled})"
     return [clean for (clean,) in duckdb.execute(sql, [urls]).fetchall()]
 
 
