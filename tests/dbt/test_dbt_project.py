@@ -91,6 +91,8 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
             env={
+                # of every made-up amount that does not say otherwise
+                "MKT_DBT_CURRENCY": "EUR",
                 **os.environ,
                 "MKT_LAKE_DIR": str(self.lake),
                 "MKT_WAREHOUSE_PATH": str(self.home / "warehouse.duckdb"),
