@@ -52,7 +52,7 @@ def write_own_seeds(settings: Settings, folder: Path) -> None:
 
 
 def ensure_own_seeds(folder: Path) -> None:
-    """Empty seeds where there are none yet, all that dbt needs to know the project."""
+    """Empty seeds where there are none yet, so that dbt finds what it is told to load."""
     for name, columns in (("currency_rates", RATES), ("ad_sources", AD_SOURCES)):
         if not (folder / f"{name}.csv").is_file():
             _write(folder / f"{name}.csv", columns, [])

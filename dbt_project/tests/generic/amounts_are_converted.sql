@@ -22,17 +22,3 @@ order by {{ currency }}
 {%- endif -%}
 {{ unconverted }}
 {% endtest %}
-
-
-{# What is missing and what to do. Events hold what a page put there: only a code is repeated. #}
-{% macro missing_rate(currency, first_date, last_date, days) -%}
-    {%- set when = first_date ~ (" and on " ~ (days - 1) ~ " more days to " ~ last_date if days > 1 else "") -%}
-    {%- if is_currency_code(currency) -%}
-        {{ return(
-            "no rate from " ~ currency ~ " to " ~ property_currency() ~ " on " ~ when ~ ": add one of that day, or of at most "
-            ~ var('exchange_rate_days') ~ " days before, to currency_rates.csv (MKT_RATES_URI), or set MKT_CURRENCY to the "
-            ~ "property's currency"
-        ) }}
-    {%- endif -%}
-    {{ return("amounts on " ~ when ~ " are in a currency that is no ISO 4217 code such as EUR: correct the source") }}
-{%- endmacro %}
