@@ -27,7 +27,14 @@ from mkt_assets.project import dbt_project_dir
 _ENV_FILE = ".env"
 _PREFIX = "MKT_"
 #: set by this platform for its child process dbt, never by a user
-_TOLD_TO_DBT = {"MKT_LAKE_DIR", "MKT_WAREHOUSE_PATH", "MKT_DBT_ACTIVATION_NEEDS"}
+_TOLD_TO_DBT = {
+    "MKT_LAKE_DIR",
+    "MKT_WAREHOUSE_PATH",
+    "MKT_DBT_ACTIVATION_NEEDS",
+    "MKT_DBT_CODE",
+    "MKT_DBT_CURRENCY",
+    "MKT_DBT_SEEDS",
+}
 
 #: a comma list in the environment; without NoDecode it would have to be JSON
 _Signals = Annotated[tuple[str, ...], NoDecode]
@@ -67,6 +74,12 @@ class Settings(BaseSettings):
     )
     timezone: str = Field("UTC", description="the property's time zone, an IANA name")
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="the property's currency")
+    rates_uri: str | None = Field(
+        None, description="exchange rates of other currencies, CSV: date,reference,currency,rate"
+    )
+    ad_sources_uri: str | None = Field(
+        None, description="time zone and conversion windows of each ad channel, CSV"
+    )
     start_date: date = Field(date(2025, 1, 1), description="the first daily partition")
     late_days: int = Field(3, ge=0, le=14, description="days that GA4 still rewrites")
     data_dir: Path = Field(

@@ -11,7 +11,8 @@
                    'follows': {producer: [first, last]},  days around a changed one that it touches
                    'spans': [columns of other days that a row's values come from],
                    'entity': {'rows': model, 'key': column, 'date': column}}}
-   where a row is made of another model's rows of several days with one key.
+   where a row is made of another model's rows of several days with one key. A model that follows nothing is
+   computed whole each time; its days that came out otherwise are the changed ones.
 
    All this is DuckDB's: other engines build such models whole, as by_days() tells them, and the rest of this
    file then says nothing. #}
@@ -70,6 +71,7 @@
 {% macro stale_dates() -%}
     {%- if execute and is_incremental() -%}
     {%- set dates = model.config.meta.dates -%}
+    {%- if not dates.follows -%} {{ return(none) }} {%- endif -%}
     {%- set changed -%}
         {%- for producer, reach in dates.follows.items() %}
         {{ "union" if not loop.first }}
@@ -209,8 +211,9 @@
     {%- set query -%}
         select count(*) from builds.changes
         where
+            false
             {%- for producer in model.config.meta.dates.follows %}
-            {{ "or" if not loop.first }} (producer = '{{ producer }}' and number > {{ read_until(producer) }})
+            or (producer = '{{ producer }}' and number > {{ read_until(producer) }})
             {%- endfor %}
     {%- endset -%}
     {{ return(run_query(query).columns[0].values()[0] > 0) }}
@@ -226,7 +229,7 @@
     delete from builds.readings where consumer = '{{ model.name }}';
     insert into builds.readings
         select '{{ model.name }}', producers.producer, coalesce(max(changes.number), 0), '{{ this_code() }}'
-        from (values {% for producer in model.config.meta.dates.follows %}('{{ producer }}'){{ ", " if not loop.last }}{% endfor %}) as producers (producer)
+        from (values {% for producer in model.config.meta.dates.follows or ['nothing'] %}('{{ producer }}'){{ ", " if not loop.last }}{% endfor %}) as producers (producer)
         left join builds.changes as changes on producers.producer = changes.producer
         group by producers.producer;
 {%- endmacro %}

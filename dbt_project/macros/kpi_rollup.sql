@@ -1,6 +1,8 @@
-{# marketing_clean summed to `grain` (a list of columns), every KPI as a ratio of those sums. #}
+{# marketing_clean summed to `grain` (a list of columns), every KPI as a ratio of those sums. Over channels, what
+   may not be added is null and a flag says so. #}
 {% macro kpi_rollup(grain) -%}
     {%- set keys = grain | join(', ') -%}
+    {%- set over_channels = 'channel' not in grain -%}
 with campaigns as (
     select * from {{ ref('marketing_clean') }}
 ),
@@ -17,9 +19,30 @@ sums as (
         cast(sum(revenue) as decimal(18, 4)) as revenue,
         min(is_final) as is_final,
         {{ lineage_list('lineage_id') }} as lineage_ids
+        {%- if over_channels %},
+        {{ has_mixed_windows('conversions', 'revenue') }} as has_mixed_windows,
+        {{ has_mixed_time_zones() }} as has_mixed_time_zones
+        {%- endif %}
     from campaigns
     group by {{ keys }}
-)
+){% if over_channels %},
+
+comparable as (
+    select
+        {{ keys }},
+        currency,
+        impressions,
+        clicks,
+        leads,
+        {{ unless_mixed('conversions') }} as conversions,
+        mark_spent,
+        {{ unless_mixed('revenue') }} as revenue,
+        is_final,
+        lineage_ids,
+        has_mixed_windows,
+        has_mixed_time_zones
+    from sums
+){% endif %}
 
 select
     {{ keys }},
@@ -33,6 +56,10 @@ select
     {{ kpi_columns() }},
     is_final,
     lineage_ids
-from sums
+    {%- if over_channels %},
+    has_mixed_windows,
+    has_mixed_time_zones
+    {%- endif %}
+from {{ "comparable" if over_channels else "sums" }}
 order by {{ keys }}
 {%- endmacro %}

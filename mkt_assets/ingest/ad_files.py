@@ -24,6 +24,7 @@ from mkt_assets.ingest.ad_rows import Report, typed_quarantine
 #: what to do where a whole file fails for one reason
 _REMEDIES = {
     "other_currency": "Set MKT_CURRENCY to the currency of the report, or export it in yours.",
+    "unknown_currency": "Give ISO 4217 codes such as EUR, or leave the column blank.",
     "missing_spend": "Export the report with its costs; 0 is a value, blank is not.",
     "clicks_above_impressions": "Leave impressions blank where they are not measured.",
 }
@@ -53,6 +54,7 @@ def read_ad_file(
     currency: str = "USD",
     date_order: dates.Order | None = None,
     allow_empty: bool = False,
+    one_currency: bool = True,
 ) -> AdFile:
     """Read one ad report: CSV, NDJSON (plain or gzipped) or Parquet.
 
@@ -61,6 +63,8 @@ def read_ad_file(
         currency: the property's currency, taken where the file does not say.
         date_order: the order of dates that would otherwise be ambiguous.
         allow_empty: take a file with a header but no rows as a day without campaigns.
+        one_currency: set rows in another currency aside; otherwise they are kept as they are, for
+            whoever has exchange rates.
 
     Raises:
         InputError: a file that cannot be read, lacks a column, means one twice, has ambiguous
@@ -69,7 +73,7 @@ def read_ad_file(
     cells = ad_cells.read(path, allow_empty=allow_empty)
     mapping = headers.map_headers(cells.headers, file=path)
     with _naming(path):
-        report = Report(cells, mapping, currency, date_order)
+        report = Report(cells, mapping, currency, date_order, one_currency=one_currency)
     rows, aside = report.split()
     if rows.empty and len(aside):
         raise _nothing_left(path, aside)

@@ -5,7 +5,8 @@ What stays out: reading the file (ad_cells) and its days (ad_files). Rules worth
 - More clicks than impressions is a fault wherever both are given, 0 impressions included: where
   impressions are not measured, the cell is to be empty.
 - Of rows with one key (date, channel, campaign; case aside) the first is kept.
-- A row in another currency is set aside: nothing here converts money.
+- Each row keeps its own currency: of its column, else of the header, else of the sign beside the
+  number, else the property's. Where nothing converts money later, a row in another is set aside.
 - A missing channel is ``unknown``; other missing columns and cells stay missing, never 0.
 """
 
@@ -43,8 +44,11 @@ class Report:
         mapping: headers.HeaderMap,
         currency: str,
         date_order: dates.Order | None,
+        *,
+        one_currency: bool,
     ) -> None:
         self._cells, self._mapping, self._currency = cells, mapping, currency
+        self._one_currency = one_currency
         self._reason = np.full(len(cells.rows), None, dtype=object)
         self._column = np.full(len(cells.rows), None, dtype=object)
         self._notes: list[str] = []
@@ -90,9 +94,11 @@ class Report:
         self._frame["channel"] = _one_spelling(self._frame["channel"].fillna(UNKNOWN_CHANNEL))
         self._frame["campaign"] = _one_spelling(self._frame["campaign"])
         stated = self._frame["currency"].str.upper()
-        self._frame["currency"] = stated.fillna(self._mapping.currency or self._currency)
-        other = (self._frame["currency"] != self._currency).to_numpy()
-        self._flag(other, "other_currency", "currency")
+        if self._mapping.currency:
+            stated = stated.fillna(self._mapping.currency)
+        self._frame["currency"] = stated
+        malformed = stated.notna() & ~stated.str.fullmatch(headers.CURRENCY_CODE.pattern)
+        self._flag(malformed.to_numpy(dtype=bool), "unknown_currency", "currency")
 
     def _read_numbers(self) -> None:
         found = {n: source for n in headers.NUMBERS if (source := self._source(n)) is not None}
@@ -114,11 +120,27 @@ class Report:
             self._flag(told.numbers < 0, f"negative_{name}", name)
             self._frame[name] = told.numbers
         self._flag(self._frame["spend"].isna().to_numpy(), "missing_spend", "spend")
+        self._settle_currency()
 
     def _check_currency(self, told: amounts.Amounts, name: str) -> None:
+        """Take the currency beside the numbers where none is stated; contradictions are faults."""
         codes = [_CURRENCY_OF_SIGN.get(sign, sign) if sign else None for sign in told.currency]
-        other = [c is not None and c.isalpha() and c != self._currency for c in codes]
-        self._flag(np.array(other, dtype=bool), "other_currency", name)
+        beside = pd.Series([c if c and c.isalpha() else None for c in codes], dtype="str")
+        stated = self._frame["currency"]
+        other = beside.notna() & stated.notna() & (beside != stated)
+        reason = "other_currency" if self._one_currency else "two_currencies"
+        self._flag(other.to_numpy(dtype=bool), reason, name)
+        self._frame["currency"] = stated.fillna(beside)
+        if self._one_currency:
+            foreign = beside.notna() & (beside != self._currency)
+            self._flag(foreign.to_numpy(dtype=bool), "other_currency", name)
+
+    def _settle_currency(self) -> None:
+        """What no column, header or sign says is the property's."""
+        self._frame["currency"] = self._frame["currency"].fillna(self._currency)
+        if self._one_currency:
+            other = (self._frame["currency"] != self._currency).to_numpy(dtype=bool)
+            self._flag(other, "other_currency", "currency")
 
     def _find_contradictions(self) -> None:
         frame = self._frame

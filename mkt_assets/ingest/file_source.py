@@ -103,6 +103,8 @@ class FileSource:
                 currency=self.settings.currency,
                 date_order=self.settings.date_order,
                 allow_empty=dated,
+                # dbt converts them, or says which rate is missing
+                one_currency=False,
             )
             source = locations.describe(path)
             for day, rows, aside in ad_files.by_day(report, asked, dated=dated):

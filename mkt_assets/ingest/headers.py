@@ -48,6 +48,8 @@ NUMBERS = ("impressions", "clicks", "leads", "conversions", "spend", "revenue")
 _PREFIX = re.compile(r"^(metrics|segments|customer)\.", re.IGNORECASE)
 #: Amount spent (EUR); capitals only, since "Clicks (all)" is no currency
 _CURRENCY = re.compile(r"[(\[]\s*([A-Z]{3})\s*[)\]]\s*$")
+#: how an ISO 4217 code looks; which of them have a rate is not for a list here
+CURRENCY_CODE = re.compile(r"[A-Z]{3}")
 #: a file without a header line shows its first row in messages, so only this much of it
 _MOST_HEADERS, _LONGEST_HEADER = 40, 40
 

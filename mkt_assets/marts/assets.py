@@ -16,8 +16,10 @@ from mkt_assets.marts.dbt import (
     export_environment,
     prepared_manifest,
     run_path,
+    seeds_path,
     without_keys,
 )
+from mkt_assets.marts.own_seeds import write_own_seeds
 from mkt_assets.metadata import COLUMNS
 from mkt_assets.partitions import SINGLE_RUN
 from mkt_assets.project import dbt_project_dir
@@ -64,6 +66,7 @@ def dbt_marts(
 ) -> Iterator[Any]:
     """Build and test the models, then fingerprint what was built."""
     export_environment(settings())
+    write_own_seeds(settings(), seeds_path(settings()))
     # unit tests prove the models on made-up rows; they belong to CI, not to every night
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     artifacts = run_path(settings())

@@ -8,10 +8,21 @@ from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
 
+#: amounts in another currency are converted once more, row by row, with the same rates
 _TOTALS = """
     select
         (select coalesce(sum(mark_spent), 0) from marts.kpi_daily) as published,
-        (select coalesce(sum(spend), 0) from read_parquet($pattern)) as guarded
+        (
+            select coalesce(sum(
+                case
+                    when coalesce(ads.currency, $currency) = $currency then ads.spend
+                    else cast(cast(ads.spend as double) * rates.rate as decimal(18, 4))
+                end
+            ), 0)
+            from read_parquet($pattern) as ads
+            left join intermediate.int_exchange_rates as rates
+                on ads.date = rates.date and ads.currency = rates.currency
+        ) as guarded
 """
 
 
@@ -24,7 +35,8 @@ def spend_reconciles_with_the_lake(lake: LakeResource, warehouse: Warehouse) -> 
     """Compare exact decimal sums, outside dbt."""
     pattern = str(lake.lake.guarded / "ad_performance" / "*" / "*.parquet")
     with warehouse.get_connection() as connection:
-        row = connection.execute(_TOTALS, {"pattern": pattern}).fetchone()
+        given = {"pattern": pattern, "currency": settings().currency}
+        row = connection.execute(_TOTALS, given).fetchone()
     assert row is not None, "an aggregate always has one row"
     published, guarded = row
     return dg.AssetCheckResult(

@@ -17,6 +17,7 @@ from pathlib import Path
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake
 from mkt_assets.locks import exclusive
+from mkt_assets.marts.own_seeds import ensure_own_seeds
 from mkt_assets.project import dbt_project_dir
 from mkt_assets.settings import Settings
 
@@ -48,8 +49,13 @@ def run_path(settings: Settings) -> Path:
     return path
 
 
+def seeds_path(settings: Settings) -> Path:
+    """Where dbt finds the seeds that are the property's own."""
+    return target_path(settings) / "seeds"
+
+
 def export_environment(settings: Settings) -> None:
-    """Tell dbt, a child process, where its data are and what ads need; never a key.
+    """Tell dbt, a child process, where its data are and what the settings say; never a key.
 
     By environment, since a ``--vars`` that changes would make dbt parse everything again.
     """
@@ -57,12 +63,19 @@ def export_environment(settings: Settings) -> None:
     os.environ["MKT_LAKE_DIR"] = str(lake.guarded)
     os.environ["MKT_WAREHOUSE_PATH"] = str(lake.warehouse)
     os.environ["MKT_DBT_ACTIVATION_NEEDS"] = ",".join(settings.activation_needs)
+    os.environ["MKT_DBT_CURRENCY"] = settings.currency
+    os.environ["MKT_DBT_SEEDS"] = str(seeds_path(settings))
     os.environ["MKT_DBT_CODE"] = project_digest(settings)
+    ensure_own_seeds(seeds_path(settings))
 
 
 def project_digest(settings: Settings) -> str:
-    """What the marts are made with: incremental models are built anew when it changes."""
-    digest = hashlib.sha256(repr((dbt_exclude(settings), settings.activation_needs)).encode())
+    """What the marts are made with: incremental models are built anew when it changes.
+
+    Exchange rates are no part of it: dbt compares them and rebuilds the days of those that changed.
+    """
+    facts = (dbt_exclude(settings), settings.activation_needs, settings.currency)
+    digest = hashlib.sha256(repr(facts).encode())
     for path in _project_files():
         digest.update(path.relative_to(dbt_project_dir()).as_posix().encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")

@@ -91,6 +91,8 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
             env={
+                # of every made-up amount that does not say otherwise
+                "MKT_DBT_CURRENCY": "EUR",
                 **os.environ,
                 "MKT_LAKE_DIR": str(self.lake),
                 "MKT_WAREHOUSE_PATH": str(self.home / "warehouse.duckdb"),
@@ -470,11 +472,16 @@ def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -
     done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
     assert done.returncode == 1
     for test in (
-        "marketing_clean_is_in_one_currency",
-        "marketing_clean_is_not_negative",
+        "int_ad_days_have_an_exchange_rate",
         "lineage_ledger_rows_in_are_accounted_for",
     ):
         assert f"Failure in test {test}" in done.stdout
+    # nothing is built of what cannot be added
+    assert "marketing_clean" not in project.marts()
+    project.write("ad_performance", [_ad(DAY_2, "TV", "X", clicks=-1)], DAY_2)
+    done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
+    assert done.returncode == 1
+    assert "Failure in test marketing_clean_is_not_negative" in done.stdout
 
 
 def test_reasons_that_do_not_sum_to_their_fate_fail_the_build(tmp_path: Path) -> None:

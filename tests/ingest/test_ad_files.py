@@ -147,6 +147,42 @@ def test_a_european_report(file: Path) -> None:
     assert any("comma" in note for note in told.notes)
 
 
+@pytest.mark.parametrize(
+    ("header", "cells", "currency"),
+    [
+        ("cost (EUR)", "5", "EUR"),
+        ("cost (EUR)", "€5", "EUR"),
+        ("cost,currency", "5,gbp", "GBP"),
+        ("cost,currency", "5,", "USD"),
+        ("cost,currency", "£5,", "GBP"),
+        ("cost,currency", "$5,EUR", "EUR"),
+    ],
+)
+def test_a_row_keeps_its_own_currency_for_who_converts_it(
+    file: Path, header: str, cells: str, currency: str
+) -> None:
+    row = f"2021-02-03,search,a,1000,10,{cells}"
+    written(file, row, header=f"date,channel,campaign,impressions,clicks,{header}")
+    told = read_ad_file(file, one_currency=False)
+    assert told.rows["currency"].tolist() == [currency]
+    assert told.rows["spend"].tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ("5,dollars", "unknown_currency"),
+        ("€5,USD", "two_currencies"),
+        ("€5,U.S", "unknown_currency"),
+    ],
+)
+def test_a_row_whose_currency_is_in_doubt_is_set_aside(file: Path, cells: str, reason: str) -> None:
+    header = "date,channel,campaign,impressions,clicks,cost,currency"
+    written(file, f"2021-02-03,a,a,1,1,{cells}", "2021-02-03,a,b,1,1,5,EUR", header=header)
+    told = read_ad_file(file, one_currency=False)
+    assert told.quarantined["reason"].tolist() == [reason]
+
+
 def test_another_currency_is_refused_with_the_setting_to_change(file: Path) -> None:
     rows = [f"{row},EUR" for row in GOOD]
     written(file, *rows, header=f"{HEADER},currency")

@@ -165,9 +165,13 @@ SET_ASIDE: dict[str, tuple[Callable[[Rows], Rows], str]] = {
     ),
     "no spend": (in_row(9, spend=""), "missing_spend"),
     "no date": (in_row(11, date="soon"), "unparseable_date"),
-    "another currency": (
-        lambda rows: in_row(20, currency="EUR")(rows.assign(currency="USD")),
-        "other_currency",
+    "a currency that is none": (
+        lambda rows: in_row(20, currency="EURO")(rows.assign(currency="USD")),
+        "unknown_currency",
+    ),
+    "two currencies in a row": (
+        lambda rows: in_row(23, currency="USD", spend="€20.50")(rows.assign(currency="USD")),
+        "two_currencies",
     ),
 }
 
@@ -198,6 +202,20 @@ def test_a_bad_row_is_set_aside_and_in_the_ledger(tmp_path: Path, fault: str, na
     assert told == [{reason: 1}]
     kept = pd.concat(pd.read_parquet(source.lake.partition(ADS, day)) for day in WHOLE)
     assert len(kept) == ledger["rows_kept"].sum() == len(rows) - 1
+
+
+def test_a_row_in_another_currency_is_kept_as_it_is(tmp_path: Path) -> None:
+    # dbt converts it, or says which rate is missing
+    rows = in_row(20, currency="EUR")(report().assign(currency="USD"))
+    rows = in_row(21, currency="")(rows)
+    place = tmp_path / "ads.csv"
+    place.write_bytes(as_csv(rows))
+    source = ads_source(place, tmp_path / "data")
+    source.land_ads(WHOLE)
+    assert _ads_ledger(source)["rows_quarantined"].sum() == 0
+    kept = pd.concat(pd.read_parquet(source.lake.partition(ADS, day)) for day in WHOLE)
+    assert kept["currency"].value_counts().to_dict() == {"USD": 89, "EUR": 1}
+    assert kept.loc[kept["currency"] == "EUR", "spend"].item() == pytest.approx(21.5)
 
 
 def test_all_faults_at_once_cost_their_rows_alone(tmp_path: Path) -> None:

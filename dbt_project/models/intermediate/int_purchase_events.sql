@@ -1,33 +1,54 @@
--- The purchase and refund events, each with the id of its purchase.
+-- The purchase and refund events, each with the id of its purchase, in the property's currency.
 {{ config(
     materialized=by_days(),
-    meta={'dates': {'column': 'event_date', 'follows': {'lake.events': [0, 0]}}}
+    meta={'dates': {'column': 'event_date', 'follows': {'lake.events': [0, 0], 'int_exchange_rates': [0, 0]}}}
 ) }}
 
 {%- set stale = stale_dates() %}
 
+with events as (
+    select
+        *,
+        {{ stated_currency('currency') }} as original_currency
+    from {{ ref('stg_events') }}
+    where
+        -- a refund that names no transaction refunds none that we know
+        (event_name = 'purchase' or (event_name = 'refund' and transaction_id is not null))
+        and {{ among('event_date', stale) }}
+),
+
+priced as (
+    select
+        events.*,
+        {{ exchange_rate('events.original_currency') }} as exchange_rate
+    from events
+    left join {{ ref('int_exchange_rates') }} as rates
+        on events.event_date = rates.date and events.original_currency = rates.currency
+)
+
 select
-    events.event_date,
-    events.event_timestamp,
-    events.event_key,
-    events.event_name,
-    events.occurred_at,
-    events.user_key,
-    events.session_key,
+    priced.event_date,
+    priced.event_timestamp,
+    priced.event_key,
+    priced.event_name,
+    priced.occurred_at,
+    priced.user_key,
+    priced.session_key,
     coalesce(
-        events.transaction_id,
-        'txn_' || {{ surrogate_key(['events.user_key', 'events.event_timestamp']) }}
+        priced.transaction_id,
+        'txn_' || {{ surrogate_key(['priced.user_key', 'priced.event_timestamp']) }}
     ) as transaction_id,
-    events.transaction_id is null as is_transaction_id_derived,
-    events.currency,
-    events.purchase_revenue,
-    events.refund_value,
-    events.shipping_value,
-    events.tax_value,
-    events.items,
-    events.lineage_id
-from {{ ref('stg_events') }} as events
-where
-    -- a refund that names no transaction refunds none that we know
-    (events.event_name = 'purchase' or (events.event_name = 'refund' and events.transaction_id is not null))
-    and {{ among('events.event_date', stale) }}
+    priced.transaction_id is null as is_transaction_id_derived,
+    '{{ property_currency() }}' as currency,
+    {{ at_rate('priced.purchase_revenue', 'priced.exchange_rate') }} as purchase_revenue,
+    {{ at_rate('priced.refund_value', 'priced.exchange_rate') }} as refund_value,
+    {{ at_rate('priced.shipping_value', 'priced.exchange_rate') }} as shipping_value,
+    {{ at_rate('priced.tax_value', 'priced.exchange_rate') }} as tax_value,
+    {{ items_at_rate('priced.items', 'priced.exchange_rate') }} as items,
+    priced.original_currency,
+    cast(
+        coalesce(priced.purchase_revenue, {{ sum_of_items('priced.items', 'item_revenue') }}) as decimal(18, 4)
+    ) as original_revenue,
+    priced.exchange_rate,
+    priced.lineage_id
+from priced

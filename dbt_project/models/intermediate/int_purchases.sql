@@ -51,6 +51,8 @@ select
     ranked.tax_value as tax,
     ranked.shipping_value as shipping,
     ranked.currency,
+    ranked.original_currency,
+    ranked.original_revenue,
     cast({{ sum_of_items('ranked.items', 'quantity') }} as bigint) as quantity,
     ranked.items,
     ranked.is_transaction_id_derived,

@@ -37,6 +37,8 @@ select
     purchases.tax,
     purchases.shipping,
     purchases.currency,
+    purchases.original_currency,
+    purchases.original_revenue,
     purchases.quantity,
     purchases.items,
     refunds.transaction_id is not null as is_refunded,

@@ -10,6 +10,10 @@ channel_spellings as (
     {{ prevailing_spelling('ads', 'channel_key', 'channel') }}
 ),
 
+ad_sources as (
+    select * from {{ ref('ad_sources') }}
+),
+
 newest as (
     -- of the data, not of the clock: the same input must give the same rows on any day
     select max(date) as newest_date from ads
@@ -21,6 +25,7 @@ merged as (
         channel_key,
         campaign_key,
         max(campaign_id) as campaign_id,
+        -- the property's in every row, whatever the source's was
         min(currency) as currency,
         sum(impressions) as impressions,
         sum(clicks) as clicks,
@@ -47,9 +52,13 @@ select
     cast(merged.mark_spent as decimal(18, 4)) as mark_spent,
     cast(merged.revenue as decimal(18, 4)) as revenue,
     merged.date < {{ minus_days('newest.newest_date', var('final_after_days')) }} as is_final,
-    merged.lineage_id
+    merged.lineage_id,
+    ad_sources.time_zone,
+    ad_sources.click_window_days,
+    ad_sources.view_window_days
 from merged
 inner join campaign_spellings on merged.campaign_key = campaign_spellings.campaign_key
 inner join channel_spellings on merged.channel_key = channel_spellings.channel_key
+left join ad_sources on merged.channel_key = ad_sources.channel
 cross join newest
 order by merged.date, channel_spellings.channel, campaign_spellings.campaign

@@ -18,6 +18,10 @@ observed as (
     select date from {{ ref('ga4_daily') }}
 ),
 
+ad_sources as (
+    select * from {{ ref('ad_sources') }}
+),
+
 claims as (
     select
         coalesce(reported.date, credited.date) as date,
@@ -63,9 +67,14 @@ compared as (
             when claims.known_to != 'platform' and observed.date is not null
                 then coalesce(claims.attributed_revenue, 0)
         end as attributed_revenue,
-        {{ lineage_list_with('claims.lineage_ids', 'claims.lineage_id') }} as lineage_ids
+        {{ lineage_list_with('claims.lineage_ids', 'claims.lineage_id') }} as lineage_ids,
+        ad_sources.time_zone,
+        ad_sources.click_window_days,
+        ad_sources.view_window_days,
+        ad_sources.attribution_model as platform_attribution_model
     from claims
     left join observed on claims.date = observed.date
+    left join ad_sources on lower(claims.channel) = ad_sources.channel
 )
 
 select
@@ -79,6 +88,10 @@ select
     cast(attributed_revenue as decimal(28, 12)) as attributed_revenue,
     {{ over_claim('conversions') }} as over_claim_factor,
     {{ over_claim('revenue') }} as revenue_over_claim_factor,
-    lineage_ids
+    lineage_ids,
+    time_zone,
+    click_window_days,
+    view_window_days,
+    platform_attribution_model
 from compared
 order by date, channel, campaign

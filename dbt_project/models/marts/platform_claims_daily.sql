@@ -1,4 +1,4 @@
-with claims as (
+with sums as (
     select
         date,
         cast(sum(reported_conversions) as decimal(18, 4)) as reported_conversions,
@@ -8,9 +8,24 @@ with claims as (
             as attributed_conversions,
         cast(sum(case when channel is not null then attributed_revenue end) as decimal(28, 12))
             as attributed_revenue,
-        {{ lineage_list_of_lists('lineage_ids') }} as lineage_ids
+        {{ lineage_list_of_lists('lineage_ids') }} as lineage_ids,
+        {{ has_mixed_windows('reported_conversions', 'reported_revenue') }} as has_mixed_windows,
+        {{ has_mixed_time_zones() }} as has_mixed_time_zones
     from {{ ref('platform_claims') }}
     group by date
+),
+
+claims as (
+    select
+        date,
+        {{ unless_mixed('reported_conversions') }} as reported_conversions,
+        {{ unless_mixed('reported_revenue') }} as reported_revenue,
+        attributed_conversions,
+        attributed_revenue,
+        lineage_ids,
+        has_mixed_windows,
+        has_mixed_time_zones
+    from sums
 ),
 
 compared as (
@@ -22,7 +37,9 @@ compared as (
         claims.attributed_revenue,
         totals.purchases,
         totals.revenue as purchase_revenue,
-        claims.lineage_ids
+        claims.lineage_ids,
+        claims.has_mixed_windows,
+        claims.has_mixed_time_zones
     from claims
     left join {{ ref('ga4_daily') }} as totals on claims.date = totals.date
 )
@@ -38,6 +55,8 @@ select
     {{ over_claim('conversions') }} as over_claim_factor,
     {{ over_claim('revenue') }} as revenue_over_claim_factor,
     {{ claims_per_purchase() }} as claims_per_purchase,
-    lineage_ids
+    lineage_ids,
+    has_mixed_windows,
+    has_mixed_time_zones
 from compared
 order by date
