@@ -35,7 +35,7 @@ COMMON = {
     *("length", "lower", "md5", "trim"),
     *("lag", "lead", "rank", "row_number"),
 }
-#: what macros/engine_spark.sql says besides; each looked up among the functions of Spark 4.0
+#: what macros/engine_spark.sql says besides; all are in what `show functions` lists on Spark 4.3
 SPARK = {
     *("aggregate", "array", "array_compact", "array_distinct", "array_sort", "array_union"),
     *("collect_list", "collect_set", "concat", "explode", "flatten", "from_json", "named_struct"),
