@@ -106,7 +106,9 @@ def summarize(settings: Settings, first: date, last: date) -> Summary:
 
 def _money(con: duckdb.DuckDBPyConnection, first: date, last: date) -> dict[str, Any]:
     row = con.execute(
-        "select sum(mark_spent)::double, sum(revenue)::double "
+        # a sum would skip the days on which revenue cannot be added
+        "select sum(mark_spent)::double, "
+        "case when not bool_or(has_mixed_windows) then sum(revenue)::double end "
         "from marts.kpi_daily where date between ? and ?",
         [first, last],
     ).fetchone()
