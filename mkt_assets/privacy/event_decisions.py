@@ -21,8 +21,8 @@ import duckdb
 from mkt_assets.lake import sql_text
 from mkt_assets.privacy.erased_rows import find_erased
 from mkt_assets.privacy.erasure_list import Listed
-from mkt_assets.privacy.late_denials import refused_sql
 from mkt_assets.privacy.event_numbers import AMOUNT_LIMIT
+from mkt_assets.privacy.late_denials import refused_sql
 from mkt_assets.privacy.policy import (
     CONSENT_DENIED,
     DENIED,

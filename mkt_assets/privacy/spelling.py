@@ -30,7 +30,7 @@ _LOOKALIKES: Final = {
 _DIGITS: Final = {
     chr(code): str(unicodedata.decimal(chr(code)))
     for code in (*range(0x660, 0x10000), *range(0x1D7CE, 0x1D800))
-    if not 0x3400 <= code < 0xA000 and unicodedata.decimal(chr(code), None) is not None
+    if unicodedata.decimal(chr(code), None) is not None
 }
 _SEEN: Final = {**_DIGITS, **_LOOKALIKES}
 #: soft hyphens, joiners, marks of direction
@@ -46,9 +46,7 @@ _END: Final = f"(?:;|{_PERCENT}3[Bb])"
 
 def _entity(decimal: str, hexadecimal: str, name: str, end: str = _END) -> str:
     # a name without its end may be the name of a parameter
-    return (
-        f"{_AND}(?:{_HASH}0*{decimal}{end}|{_HASH}[Xx]0*{hexadecimal}{end}|{name}{_END})"
-    )
+    return f"{_AND}(?:{_HASH}0*{decimal}{end}|{_HASH}[Xx]0*{hexadecimal}{end}|{name}{_END})"
 
 
 def _escapes(decimal: str, hexadecimal: str, name: str, also: str = "") -> str:

@@ -169,7 +169,11 @@ def test_an_empty_or_missing_text_is_no_find() -> None:
     assert duckdb.execute(sql).fetchall() == [("",), (None,)]
 
 
-@given(texts=st.lists(st.lists(PIECES | st.text(max_size=6), max_size=6).map("".join), min_size=1, max_size=8))
+@given(
+    texts=st.lists(
+        st.lists(PIECES | st.text(max_size=6), max_size=6).map("".join), min_size=1, max_size=8
+    )
+)
 @settings(max_examples=200, deadline=None)
 def test_texts_redacted_as_one_are_redacted_each(texts: list[str]) -> None:
     """The guard scans many texts as one: no pattern may reach across what parts them."""
