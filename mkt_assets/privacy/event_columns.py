@@ -12,6 +12,13 @@ from typing import Final
 
 from mkt_assets.privacy import pii
 from mkt_assets.privacy.event_addresses import ADDRESSES, parameter_text
+from mkt_assets.privacy.event_numbers import (
+    AMOUNT_LIMIT,
+    NUMBER_LIMITS,
+    QUANTITY_LIMIT,
+    number_sql,
+    within_sql,
+)
 from mkt_assets.privacy.event_origin import click_id_sql, last_click_sql
 from mkt_assets.privacy.event_slices import Slice
 from mkt_assets.privacy.event_words import Closed
@@ -95,8 +102,8 @@ def text_expressions() -> dict[str, str]:
 
 
 def _parameter_number(name: str) -> str:
-    value = f'p_{name}."value"'
-    return f"coalesce({value}.int_value, try_cast({value}.string_value as bigint))"
+    number = number_sql(f'p_{name}."value"')
+    return f"case when {within_sql(number, NUMBER_LIMITS[name])} then {number} end"
 
 
 def lake_sql(
@@ -276,8 +283,12 @@ def _text_of_piece(piece: str, text: str) -> str:
 
 def _items_sql() -> str:
     numbers = (
-        f"price := try_cast(item.price as {MONEY}), quantity := item.quantity, "
-        f"item_revenue := try_cast(item.item_revenue as {MONEY})"
+        f"price := case when {within_sql('item.price', AMOUNT_LIMIT)} "
+        f"then try_cast(item.price as {MONEY}) end, "
+        f"quantity := case when {within_sql('item.quantity', QUANTITY_LIMIT)} "
+        "then item.quantity end, "
+        f"item_revenue := case when {within_sql('item.item_revenue', AMOUNT_LIMIT)} "
+        f"then try_cast(item.item_revenue as {MONEY}) end"
     )
     same = ", ".join(f"{name} := item.{name}" for name in ITEM_TEXTS)
     clean = ", ".join(

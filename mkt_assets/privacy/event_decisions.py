@@ -22,6 +22,7 @@ from mkt_assets.lake import sql_text
 from mkt_assets.privacy.consent_entries import entries_sql
 from mkt_assets.privacy.erased_rows import find_erased
 from mkt_assets.privacy.erasure_list import Listed
+from mkt_assets.privacy.event_numbers import AMOUNT_LIMIT
 from mkt_assets.privacy.no_id import is_id_sql
 from mkt_assets.privacy.policy import (
     CONSENT_DENIED,
@@ -51,8 +52,6 @@ TABLES: Final = (
 DAYS_AROUND: Final = 3
 #: GA4's own limit for the name of an event
 LONGEST_NAME: Final = 40
-#: what DECIMAL(18, 4) holds
-MONEY_LIMIT: Final = 1e14
 
 KEPT, DROPPED, COOKIELESS, DUPLICATE, QUARANTINED, ERASED = (
     "kept",
@@ -125,7 +124,7 @@ def _quarantine_sql(day: date) -> str:
     low = f"epoch_us(timestamp '{day}') - {DAYS_AROUND} * 86400000000"
     high = f"epoch_us(timestamp '{day}') + {DAYS_AROUND + 1} * 86400000000"
     money = " or ".join(
-        f"not (abs(coalesce(ecommerce.{amount}, 0)) < {MONEY_LIMIT})"
+        f"not (abs(coalesce(ecommerce.{amount}, 0)) < {AMOUNT_LIMIT})"
         for amount in ("purchase_revenue", "refund_value", "shipping_value", "tax_value")
     )
     return f"""

@@ -37,7 +37,7 @@ _OF_A_SLICE: Final = (
     "guard_kept",
     "guard_kept_people",
 )
-TABLES: Final = (*_OF_A_SLICE, "guard_vocabulary", "guard_clean_words")
+TABLES: Final = (*_OF_A_SLICE, "guard_beyond", "guard_vocabulary", "guard_clean_words")
 
 #: an ENUM that is only sorted by is in no file; making one takes 1 s a million values
 _MOST_CARRIED: Final = 50_000

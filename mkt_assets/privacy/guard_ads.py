@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from mkt_assets.errors import InputError, MktError
 from mkt_assets.privacy import pii
+from mkt_assets.privacy.event_numbers import AMOUNT_LIMIT
 
 _MONEY: Final = pa.decimal128(18, 4)
 _CENT_OF_A_CENT: Final = Decimal("0.0001")
@@ -160,11 +161,14 @@ def _typed(column: pd.Series[Any], field: pa.Field) -> pa.Array:
 
 
 def _rounded(value: Any) -> Decimal:
-    return Decimal(str(value)).quantize(_CENT_OF_A_CENT)
+    rounded = Decimal(str(value)).quantize(_CENT_OF_A_CENT)
+    if abs(rounded) >= AMOUNT_LIMIT:
+        raise ValueError
+    return rounded
 
 
 def _whole(value: Any) -> int:
     whole = int(value)
-    if whole != value:
+    if whole != value or abs(whole) >= AMOUNT_LIMIT:
         raise ValueError
     return whole

@@ -26,6 +26,7 @@ from mkt_assets.privacy import event_rows, pii
 from mkt_assets.privacy.erasure_list import Listed
 from mkt_assets.privacy.event_columns import ITEM_TEXTS, OWN_ID_LENGTH, TEXTS, lake_sql
 from mkt_assets.privacy.event_decisions import Question
+from mkt_assets.privacy.event_numbers import refused_numbers
 from mkt_assets.privacy.event_words import SCHEMA
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.policy import Policy, is_upstream
@@ -122,7 +123,8 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         quietly(con, f"copy ({events}) to '{sql_text(out)}' {_COPY}")
         _write_cookieless(con, question, lineage_ids, cookieless_out)
         _write_quarantine(con, question, quarantine_out)
-        fates = _fates(con, question, _redactions(con, out, closed.unmarked), _notes(con))
+        redactions = _redactions(con, out, closed.unmarked) | refused_numbers(con, question.raw)
+        fates = _fates(con, question, redactions, _notes(con))
     finally:
         for table in _TABLES:
             quietly(con, f"drop table if exists {table}")

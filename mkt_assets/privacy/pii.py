@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from mkt_assets.privacy.spelling import RANDOM, plain, plain_sql, rare_sql
+from mkt_assets.privacy.spelling import RANDOM, RARE, plain, plain_sql
 
 REDACTED: Final = "[redacted]"
 
@@ -154,10 +154,11 @@ def findings(text: str) -> list[str]:
 
 def has_personal_sql(expression: str, pattern: str = PROSE) -> str:
     """Whether a VARCHAR expression holds a find."""
+    # most texts have neither a find nor an escape, and one pass tells
     return (
-        f"case when regexp_matches({expression}, {literal(pattern)}) then true "
-        f"when {rare_sql(expression)} "
-        f"then regexp_matches({plain_sql(expression)}, {literal(pattern)}) else false end"
+        f"case when not regexp_matches({expression}, {literal(f'{pattern}|{RARE}')}) then false "
+        f"when regexp_matches({expression}, {literal(pattern)}) then true "
+        f"else regexp_matches({plain_sql(expression)}, {literal(pattern)}) end"
     )
 
 

@@ -106,7 +106,8 @@ _RUNS: Final = ((_RUN, 1), (_AMP_ID, 0), (_RUN_OF_BASE64, 1))
 #: letters and digits change so often in one run: what every random run has and few addresses have
 _CHANGES: Final = r"(?:(?:[A-Za-z][0-9]|[0-9][A-Za-z]|[a-z][A-Z])[A-Za-z0-9_\-+/]*?){3}"
 
-_RARE: Final = "|".join(
+#: what a text has whose plain spelling is another one
+RARE: Final = "|".join(
     (
         f"[{''.join(sorted((*_SEEN, *_INVISIBLE)))}]",
         *_ESCAPES.values(),
@@ -118,7 +119,7 @@ _RARE: Final = "|".join(
 
 def plain(text: str) -> str:
     """The plain spelling of ``text``."""
-    if not re.search(_RARE, text):
+    if not re.search(RARE, text):
         return text
     text = text.translate(_TRANSLATED)
     for sign, escapes in _ESCAPES.items():
@@ -174,11 +175,6 @@ def _without_random_sql(run: str, weight: int) -> str:
     by_size = f"list_sort(list_transform({random}, lambda r: {{n: -length(r), r: r}}))"
     found = f"list_transform({by_size}, lambda one: one.r)"
     return f"list_reduce(list_prepend(t, {found}), lambda t, r: replace(t, r, chr(29)))"
-
-
-def rare_sql(text: str) -> str:
-    """Whether ``plain_sql`` may change a VARCHAR expression."""
-    return f"regexp_matches({text}, {_quoted(_RARE)})"
 
 
 def _is_random(run: str, weight: int) -> bool:

@@ -53,6 +53,31 @@ CANARIES = [
     "Cj0KCQiAcanary_1-2-3-4-5",
     "EAIaIQobChMIcanary123456",
     "gclid=canary-g-1",
+    "canary&#64;seven.example",
+    "canary&#x40;eight.example",
+    "canary&commat;nine.example",
+    "canary\\u0040ten.example",
+    "canary @eleven.example",
+    "canary@[10.1.2.3]",
+    "+49\t151\t55500108",
+    "+\uff14\uff19\uff11\uff15\uff11\uff15\uff15\uff15\uff10\uff11\uff10\uff19",
+    "+\u0664\u0669\u0661\u0665\u0661\u0665\u0665\u0665\u0660\u0661\u0661\u0660",
+    "203%2E0%2E113%2E78",
+    "3056 930902 5904",
+    "5105/1051/0510/5100",
+    "6011\t1111\t1111\t1117",
+    "4929  1234  5678  9013",
+    "\uff14\uff15\uff13\uff12\uff10\uff11\uff15\uff11\uff11\uff12\uff18\uff13\uff10\uff13\uff16\uff16",
+    "1734509023%2E1740000003",
+    "1734509024-1740000004",
+    "1734509025_1740000005",
+    "1734509026 . 1740000006",
+    "amp-Xy3kD9fQ2mVb7LtR8sWcZQ",
+    "Drmhze6EPcv0fN_81Bj-nA5kQx7wYtZ2uLs9GoVpIeM",
+    "ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
+    "sk_live_51H8x2pQrStUvWxYz0123456789abcd",
+    "ya29.a0AfH6SMBx-9kq_Lz0pQ-rT7uVwXyZ12",
+    "q83vEjRWeJCrze8SNFZ4kKvN+xI0VniQq83v/hI0VniQ",
     "_ga=2.1734.canary",
 ]
 
@@ -177,6 +202,28 @@ def test_nothing_but_campaigns_comes_out_of_addresses(workplace: Workplace) -> N
     assert survivors(workplace, ADDRESS_CANARIES) == {}
     kinds = [row["click_id_type"] for row in workplace.kept("click_id_type")]
     assert kinds == [None, "gclid", "gbraid", "msclkid", None, None, None, None, None]
+
+
+def test_numbers_that_are_none_do_not_pass_as_numbers(workplace: Workplace) -> None:
+    params = {
+        "ga_session_id": "4111111111111111",
+        "ga_session_number": "+4915112345678",
+        "engagement_time_msec": "5105105105105100",
+    }
+    item = {"item_id": "S1", "price": 4915112345678.0, "quantity": 4111111111111111}
+    told = workplace.guard(
+        [
+            workplace.event(params=params, items=[item]),
+            workplace.event(params={"ga_session_id": "1740000000"}, event_name="login"),
+        ]
+    )
+    columns = "ga_session_id, ga_session_number, engagement_time_msec, items"
+    rows = {row["ga_session_id"]: row for row in workplace.kept(columns)}
+    assert set(rows) == {None, 1740000000}
+    assert (rows[None]["ga_session_number"], rows[None]["engagement_time_msec"]) == (None, None)
+    assert (rows[None]["items"][0]["price"], rows[None]["items"][0]["quantity"]) == (None, None)
+    names = [*params, "items.price", "items.quantity"]
+    assert told.redactions == dict.fromkeys(names, 1)
 
 
 def test_a_fate_tells_counts_and_no_content(workplace: Workplace) -> None:

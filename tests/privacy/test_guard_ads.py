@@ -60,7 +60,7 @@ def test_an_empty_day_is_an_empty_table() -> None:
 
 @pytest.mark.parametrize(
     "spend",
-    [1, 1.5, Decimal("1.23456789"), Decimal("0.00005"), 10**12, Decimal("99999999999999.9999")],
+    [1, 1.5, Decimal("1.23456789"), Decimal("0.00005"), 10**10, Decimal("99999999999.9999")],
 )
 def test_money_of_any_kind_is_rounded_to_four_places(spend: Any) -> None:
     table, _ = guarded({"spend": spend})

@@ -1,0 +1,80 @@
+"""How large a number of an event may be: a larger one is no number but a card's or a phone's.
+
+What stays out: texts, which are scanned (``pii``).
+
+Limits: a number of ten digits is a time in seconds as well as a phone number without its country.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import duckdb
+
+from mkt_assets.privacy.quiet import quietly
+
+#: parameter -> its bound, itself excluded; a number beyond is left out and counted
+NUMBER_LIMITS: Final = {
+    # the second in which the session began; GA4's public sample has other numbers of ten digits
+    "ga_session_id": 10_000_000_000,
+    "ga_session_number": 1_000_000,
+    # a day: no page is looked at for longer
+    "engagement_time_msec": 86_400_001,
+}
+#: the worth of an order; an E.164 number with its country has 11 digits or more, a card 13
+AMOUNT_LIMIT: Final = 100_000_000_000
+QUANTITY_LIMIT: Final = 1_000_000
+_OF_ITEMS: Final = {
+    "price": AMOUNT_LIMIT,
+    "quantity": QUANTITY_LIMIT,
+    "item_revenue": AMOUNT_LIMIT,
+}
+
+
+def number_sql(value: str) -> str:
+    """The value of an event parameter as a whole number; ``value`` is SQL of its STRUCT."""
+    return f"coalesce({value}.int_value, try_cast({value}.string_value as bigint))"
+
+
+def within_sql(number: str, limit: int) -> str:
+    """Whether a number is between the limit and its negative; NULL of NULL."""
+    return f"({number} > -{limit} and {number} < {limit})"
+
+
+def beyond_sql(param: str) -> str:
+    """Whether an event parameter is a number beyond its limit; ``param`` is SQL of its STRUCT."""
+    number = number_sql(f'{param}."value"')
+    return " or ".join(
+        f"({param}.\"key\" = '{name}' and not {within_sql(number, limit)})"
+        for name, limit in NUMBER_LIMITS.items()
+    )
+
+
+def refused_numbers(con: duckdb.DuckDBPyConnection, raw: str) -> dict[str, int]:
+    """How often kept rows have a number beyond its limit, by its name in the lake.
+
+    Needs ``guard_decided`` and ``guard_beyond(name, times)``; ``raw`` are the raw rows with
+    ``row_id``, a FROM item.
+    """
+    names = ", ".join(f"'{name}'" for name in NUMBER_LIMITS)
+    of_parameters = quietly(
+        con,
+        f"select name, sum(times) from guard_beyond where name in ({names}) "
+        "group by name order by name",
+    )
+    counts = ", ".join(
+        f"count(*) filter (not {within_sql(f'item.{name}', limit)})"
+        for name, limit in _OF_ITEMS.items()
+    )
+    (of_items,) = quietly(
+        con,
+        f"""
+        select {counts} from (
+            select unnest(items) as item from {raw}
+            where len(items) > 0
+            and row_id in (select row_id from guard_decided where fate = 'kept')
+        )
+        """,
+    )
+    named = [(f"items.{name}", n) for name, n in zip(_OF_ITEMS, of_items, strict=True)]
+    return {name: int(n) for name, n in (*of_parameters, *named) if n}
