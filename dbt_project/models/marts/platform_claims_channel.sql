@@ -18,8 +18,8 @@ select
     reported_revenue,
     attributed_conversions,
     attributed_revenue,
-    {{ over_claim('conversions') }} as over_claim_factor,
-    {{ over_claim('revenue') }} as revenue_over_claim_factor,
+    {{ kpi('over_claim_factor') }} as over_claim_factor,
+    {{ kpi('revenue_over_claim_factor') }} as revenue_over_claim_factor,
     lineage_ids
 from sums
 order by date, channel

@@ -52,9 +52,9 @@ select
     attributed_revenue,
     purchases,
     purchase_revenue,
-    {{ over_claim('conversions') }} as over_claim_factor,
-    {{ over_claim('revenue') }} as revenue_over_claim_factor,
-    {{ claims_per_purchase() }} as claims_per_purchase,
+    {{ kpi('over_claim_factor') }} as over_claim_factor,
+    {{ kpi('revenue_over_claim_factor') }} as revenue_over_claim_factor,
+    {{ kpi('claims_per_purchase') }} as claims_per_purchase,
     lineage_ids,
     has_mixed_windows,
     has_mixed_time_zones
