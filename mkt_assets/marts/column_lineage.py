@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 #: relation, as ``schema.table``, to its columns and their types
 Columns = Mapping[str, Mapping[str, str]]
@@ -26,22 +26,21 @@ def column_parents(sql: str, columns: Columns) -> Parents:
     Raises:
         sqlglot.errors.SqlglotError: the query cannot be read.
     """
-    from sqlglot import exp, parse_one
+    from sqlglot import MappingSchema, exp, parse_one
     from sqlglot.lineage import lineage
     from sqlglot.optimizer.qualify import qualify
     from sqlglot.optimizer.scope import build_scope
 
-    schema: dict[str, dict[str, Mapping[str, str]]] = {}
+    schema = MappingSchema(dialect="duckdb")
     for relation, types in columns.items():
-        within, table = relation.split(".")
-        schema.setdefault(within, {})[table] = types
+        schema.add_table(relation, dict(types), dialect="duckdb")
     query = parse_one(sql, dialect="duckdb")
     for read in query.find_all(exp.Table):
         read.set("catalog", None)
     qualified = qualify(query, schema=schema, dialect="duckdb", validate_qualify_columns=False)
     scope = build_scope(qualified)
     found: Parents = {}
-    for name in qualified.named_selects:
+    for name in cast("exp.Query", qualified).named_selects:
         node = lineage(name, qualified, {}, scope=scope, dialect="duckdb", trim_selects=False)
         leaves = {
             (f"{leaf.source.db}.{leaf.source.name}", leaf.name.rsplit(".", 1)[-1].strip('"'))
