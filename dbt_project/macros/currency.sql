@@ -41,7 +41,7 @@
     {%- if is_currency_code(currency) -%}
         {{ return(
             "no rate from " ~ currency ~ " to " ~ property_currency() ~ " on " ~ when ~ ": add one of that day, or of at most "
-            ~ var('exchange_rate_days') ~ " days before, to currency_rates.csv (MKT_RATES_URI), or set MKT_CURRENCY to the "
+            ~ var('exchange_rate_days') ~ " days before, to currency_rates.csv, the file of MKT_RATES_URI, or set MKT_CURRENCY to the "
             ~ "property's currency"
         ) }}
     {%- endif -%}
@@ -51,31 +51,3 @@
 
 {# Items with their amounts in the property's currency. #}
 {% macro items_at_rate(items, rate) -%} {{ adapter.dispatch('items_at_rate', 'mkt')(items, rate) }} {%- endmacro %}
-
-{% macro duckdb__items_at_rate(items, rate) -%}
-    case
-        when {{ rate }} = 1 then {{ items }}
-        else
-            list_transform({{ items }}, lambda item: struct_pack(
-                item_id := item.item_id,
-                item_name := item.item_name,
-                item_brand := item.item_brand,
-                item_category := item.item_category,
-                price := {{ at_rate('item.price', rate) }},
-                quantity := item.quantity,
-                item_revenue := {{ at_rate('item.item_revenue', rate) }}
-            ))
-    end
-{%- endmacro %}
-
-{% macro spark__items_at_rate(items, rate) -%}
-    transform({{ items }}, item -> named_struct(
-        'item_id', item.item_id,
-        'item_name', item.item_name,
-        'item_brand', item.item_brand,
-        'item_category', item.item_category,
-        'price', {{ at_rate('item.price', rate) }},
-        'quantity', item.quantity,
-        'item_revenue', {{ at_rate('item.item_revenue', rate) }}
-    ))
-{%- endmacro %}

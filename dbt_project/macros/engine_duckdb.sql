@@ -95,3 +95,27 @@
 {% macro duckdb__lake_has_files(node) -%}
     {{ return(run_query("select count(*) from glob('" ~ lake_pattern(node) ~ "')").columns[0].values()[0] > 0) }}
 {%- endmacro %}
+
+{% macro duckdb__items_at_rate(items, rate) -%}
+    case
+        when {{ rate }} = 1 then {{ items }}
+        else
+            list_transform({{ items }}, lambda item: struct_pack(
+                item_id := item.item_id,
+                item_name := item.item_name,
+                item_brand := item.item_brand,
+                item_category := item.item_category,
+                price := {{ at_rate('item.price', rate) }},
+                quantity := item.quantity,
+                item_revenue := {{ at_rate('item.item_revenue', rate) }}
+            ))
+    end
+{%- endmacro %}
+
+{% macro duckdb__load_own_rows() -%}
+    {%- set folder = env_var('MKT_DBT_SEEDS', '') -%}
+    {%- if execute and folder -%}
+    delete from {{ this }};
+    copy {{ this }} from '{{ folder | replace("'", "''") }}/{{ model.name }}.csv' (format csv, header true)
+    {%- endif -%}
+{%- endmacro %}

@@ -87,3 +87,15 @@
     {%- else -%} {{ said | replace('varchar', 'string') | replace(' with time zone', '') }}
     {%- endif -%}
 {%- endmacro %}
+
+{% macro spark__items_at_rate(items, rate) -%}
+    transform({{ items }}, item -> named_struct(
+        'item_id', item.item_id,
+        'item_name', item.item_name,
+        'item_brand', item.item_brand,
+        'item_category', item.item_category,
+        'price', {{ at_rate('item.price', rate) }},
+        'quantity', item.quantity,
+        'item_revenue', {{ at_rate('item.item_revenue', rate) }}
+    ))
+{%- endmacro %}

@@ -131,7 +131,7 @@ def test_a_missing_rate_ends_the_build_and_says_which_one(project: Project) -> N
     assert "int_ad_days_have_an_exchange_rate" in said
     assert "int_purchase_events_have_an_exchange_rate" in said
     assert "no rate from USD to GBP on 2024-03-02: add one of that day" in said
-    assert "currency_rates.csv (MKT_RATES_URI)" in said
+    assert "currency_rates.csv, the file of MKT_RATES_URI" in said
     assert project.marts()["marketing_clean"] == before["marketing_clean"]
     # and once it is there, all is as it was
     give(project, "currency_rates.csv", HEADER + RATES)

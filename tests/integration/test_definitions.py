@@ -179,7 +179,9 @@ def test_ads_alone_leave_out_what_needs_events(sample: Told, ads_only: Told) -> 
         "privacy/events", "privacy/cookieless_daily", "privacy/consent_log",
         "privacy/experiments", "marts/stg_events", "marts/stg_cookieless_daily",
         "privacy/ad_refusals", "marts/stg_ad_refusals",
-        "marts/stg_consent_log", "marts/int_sessions", "marts/fct_sessions",
+        "marts/stg_consent_log", "marts/int_session_days", "marts/int_sessions",
+        "marts/int_user_days", "marts/int_purchase_events", "marts/int_purchases",
+        "marts/int_ga4_days", "marts/int_campaign_days", "marts/fct_sessions",
         "marts/fct_purchases", "marts/ga4_daily", "marts/mer_daily", "marts/consent_current",
         "marts/audience_features", "marts/ga4_source_categories",
         "marts/int_conversion_paths", "marts/int_journey_transitions", "marts/int_markov_effects",
@@ -196,7 +198,8 @@ def test_events_alone_leave_out_what_needs_spend(sample: Told, ga4_only: Told) -
         "ingest/raw_ad_performance", "ingest/raw_consent_log", "ingest/raw_experiments",
         "ingest/raw_contacts", "privacy/match_keys",
         "privacy/ad_performance", "privacy/consent_log", "privacy/experiments",
-        "marts/stg_ad_performance", "marts/marketing_clean", "marts/marketing_kpi",
+        "marts/stg_ad_performance", "marts/int_ad_days", "marts/marketing_clean",
+        "marts/marketing_kpi",
         "marts/kpi_daily", "marts/kpi_channel_daily", "marts/mer_daily", "insights/anomalies",
         "insights/trends",
         "insights/insights", "forecast/revenue_model", "forecast/budget_simulation",
@@ -249,7 +252,9 @@ def test_dg_checks_and_lists_the_definitions(
     listed = here.run("dg", "list", "defs", "--json", cwd=REPOSITORY)
     assert listed["code"] == 0, listed["err"]
     told = json.loads(listed["out"])
-    assert {asset["asset_key"] for asset in told["assets"]} == sample["assets"].keys()
+    # dbt's exposures are there to be seen, not to be run
+    seen = sample["assets"].keys() | {"publish/dashboards"}
+    assert {asset["asset_key"] for asset in told["assets"]} == seen
     jobs = ["daily_marketing", "erase_subjects", "rotate_keys"]
     assert [job["name"] for job in told["jobs"]] == jobs
     assert [schedule["name"] for schedule in told["schedules"]] == ["daily_refresh"]
