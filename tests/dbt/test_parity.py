@@ -292,4 +292,6 @@ def test_purchases_are_credited_as_the_model_says(world: World, model: str) -> N
     # a campaign of a path that a model gives nothing has a row that says 0
     nothing = [0.0, 0.0]
     for key in found.keys() | credited.keys():
-        assert found.get(key, nothing) == pytest.approx(credited.get(key, nothing), abs=1e-6), key
+        assert found.get(key, nothing) == pytest.approx(
+            credited.get(key, nothing), rel=1e-9, abs=1e-6
+        ), key

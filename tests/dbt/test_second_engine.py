@@ -39,7 +39,7 @@ COMMON = {
 SPARK = {
     *("aggregate", "array", "array_compact", "array_distinct", "array_sort", "array_union"),
     *("collect_list", "collect_set", "concat", "explode", "flatten", "from_json", "named_struct"),
-    *("date_add", "date_sub", "datediff", "min_by", "timestamp_micros", "unix_micros"),
+    *("date_add", "date_sub", "datediff", "min_by", "timestamp_micros", "transform", "unix_micros"),
 }
 #: types that Spark knows, as sqlglot calls them
 TYPES = {"BIGINT", "BOOLEAN", "DATE", "DECIMAL", "DOUBLE", "TEXT", "TIMESTAMP"}

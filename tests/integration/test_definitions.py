@@ -198,6 +198,7 @@ def test_events_alone_leave_out_what_needs_spend(sample: Told, ga4_only: Told) -
         "ingest/raw_ad_performance", "ingest/raw_consent_log", "ingest/raw_experiments",
         "ingest/raw_contacts", "privacy/match_keys",
         "privacy/ad_performance", "privacy/consent_log", "privacy/experiments",
+        "marts/ad_sources", "marts/int_campaign_days",
         "marts/stg_ad_performance", "marts/int_ad_days", "marts/marketing_clean",
         "marts/marketing_kpi",
         "marts/kpi_daily", "marts/kpi_channel_daily", "marts/mer_daily", "insights/anomalies",
