@@ -278,8 +278,9 @@ def test_a_changed_metric_changes_the_mart_at_the_next_build(tmp_path: Path) -> 
     shutil.copytree(PROJECT, project.source)
     _fill(project, ga4=False)
     contract = project.source / "models/metrics/_metrics.yml"
-    # the seeds, too
-    first = project.dbt("build", "--select", "+kpi_daily", "--exclude-resource-type", "unit_test")
+    seeded = project.dbt("seed")
+    assert seeded.returncode == 0, seeded.stdout
+    first = project.dbt("run", "--select", "+kpi_daily")
     assert first.returncode == 0, first.stdout
     before = project.query("from marts.kpi_daily").dropna(subset="cpm")
 
