@@ -85,7 +85,8 @@
         with changed as ({{ changed }})
         {%- if 'spans' in dates %},
         touched as (
-            select distinct built.*
+            select distinct
+                built.{{ dates.column }}{% if 'entity' in dates %}, built.{{ dates.entity.key }}{% endif %}
             from {{ this }} as built
             inner join changed
                 on

@@ -22,10 +22,18 @@
 {%- endmacro %}
 
 
-{# The rate of a row, from int_exchange_rates joined as `rates`: 1 for the property's currency, null where no
-   rate is known. #}
-{% macro exchange_rate(currency, rates='rates') -%}
-    case when {{ currency }} = '{{ property_currency() }}' then cast(1 as double) else {{ rates }}.rate end
+{# The rate of a row of each row of `rows` on its `day` as exchange_rate: 1 for the property's currency, null where no rate is
+   known. The rows have original_currency. #}
+{% macro with_exchange_rate(rows, day) -%}
+    select
+        {{ rows }}.*,
+        case
+            when {{ rows }}.original_currency = '{{ property_currency() }}' then cast(1 as double)
+            else rates.rate
+        end as exchange_rate
+    from {{ rows }}
+    left join {{ ref('int_exchange_rates') }} as rates
+        on {{ rows }}.{{ day }} = rates.date and {{ rows }}.original_currency = rates.currency
 {%- endmacro %}
 
 

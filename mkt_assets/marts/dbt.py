@@ -76,9 +76,9 @@ def project_digest(settings: Settings) -> str:
     """
     facts = (dbt_exclude(settings), settings.activation_needs, settings.currency)
     digest = hashlib.sha256(repr(facts).encode())
-    for path in _project_files():
-        digest.update(path.relative_to(dbt_project_dir()).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes() + b"\0")
+    # a Python model is as much the code that it calls as its own file
+    for path in (*_project_files(), Path(__file__).with_name("markov.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import duckdb
 
-from mkt_assets.ingest.sources import CONSENT, EVENTS, raw_whole
+from mkt_assets.ingest.sources import CONSENT, EVENTS
 from mkt_assets.lake import Lake, replacing, sql_text
 from mkt_assets.privacy.consent_entries import entries_sql
 from mkt_assets.privacy.erased_rows import find_erased
@@ -26,8 +26,7 @@ from mkt_assets.privacy.policy import DENIED, Policy
 from mkt_assets.privacy.pseudonyms import KeyRing, make_pseudonyms
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.raw_files import numbered, parquet
-from mkt_assets.privacy.stored_forms import make_forms
-from mkt_assets.privacy.unlinked import chains
+from mkt_assets.privacy.stored_forms import make_forms_of_log
 
 AD_REFUSALS: Final = "ad_refusals"
 #: the columns that name a person
@@ -109,16 +108,7 @@ def _make_words(
         f"from ({entries}) where changed_us <= epoch_us(now()) "
         "qualify row_number() over (partition by user_key order by changed_us desc) = 1",
     )
-    raw = raw_whole(lake, CONSENT)
-    if raw.is_file():
-        make_forms(
-            con,
-            identifiers=f"select subject_id::varchar as raw from {parquet(raw)}",
-            key=ring.active,
-            ring=ring,
-            chains=chains(lake, ring),
-            table="ad_forms",
-        )
+    if make_forms_of_log(con, lake, ring, "ad_forms"):
         quietly(
             con,
             "insert into ad_words select forms.form, bool_or(is_refused), false from ad_forms as "

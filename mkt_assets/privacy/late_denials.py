@@ -13,7 +13,7 @@ from typing import Final
 
 import duckdb
 
-from mkt_assets.ingest.sources import CONSENT, raw_whole
+from mkt_assets.ingest.sources import CONSENT
 from mkt_assets.lake import Lake
 from mkt_assets.privacy.consent_entries import entries_sql
 from mkt_assets.privacy.erasure_list import Listed
@@ -21,10 +21,8 @@ from mkt_assets.privacy.persons import stored_events
 from mkt_assets.privacy.policy import CONSENT_DENIED, DENIED, Policy
 from mkt_assets.privacy.pseudonyms import KeyRing
 from mkt_assets.privacy.quiet import quietly
-from mkt_assets.privacy.raw_files import parquet
-from mkt_assets.privacy.stored_forms import make_forms
+from mkt_assets.privacy.stored_forms import make_forms_of_log
 from mkt_assets.privacy.stored_partitions import take_out
-from mkt_assets.privacy.unlinked import chains
 
 #: whose events are refused, from which microsecond to which
 _IS_REFUSED: Final = """
@@ -84,17 +82,10 @@ def _make_refusals(
         "create or replace temp table late_refusals as "
         f"select user_key, changed_us, until_us from ({entries}) where {denied}",
     )
-    raw = raw_whole(lake, CONSENT)
-    if not raw.is_file() or not quietly(con, "select 1 from late_refusals limit 1"):
+    if not quietly(con, "select 1 from late_refusals limit 1"):
         return
-    make_forms(
-        con,
-        identifiers=f"select subject_id::varchar as raw from {parquet(raw)}",
-        key=ring.active,
-        ring=ring,
-        chains=chains(lake, ring),
-        table="late_forms",
-    )
+    if not make_forms_of_log(con, lake, ring, "late_forms"):
+        return
     quietly(
         con,
         "insert into late_refusals select distinct forms.form, changed_us, until_us "

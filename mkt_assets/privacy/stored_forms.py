@@ -11,6 +11,8 @@ from typing import Final
 
 import duckdb
 
+from mkt_assets.ingest.sources import CONSENT, raw_whole
+from mkt_assets.lake import Lake
 from mkt_assets.privacy.pseudonyms import (
     UNLINKED,
     Key,
@@ -20,7 +22,8 @@ from mkt_assets.privacy.pseudonyms import (
     stand_in,
 )
 from mkt_assets.privacy.quiet import quietly
-from mkt_assets.privacy.unlinked import Chain
+from mkt_assets.privacy.raw_files import parquet
+from mkt_assets.privacy.unlinked import Chain, chains
 
 #: temporary tables used here
 _TABLES: Final = ("forms_made", "forms_from")
@@ -36,6 +39,24 @@ def forms(identifier: str, ring: KeyRing, chains: Sequence[Chain]) -> list[tuple
                 name = pseudonym(UNLINKED + name, ring.key(key_id))
             found.append((others[-1], name))
     return list(dict.fromkeys(found))
+
+
+def make_forms_of_log(
+    con: duckdb.DuckDBPyConnection, lake: Lake, ring: KeyRing, table: str
+) -> bool:
+    """``make_forms`` of everybody in the raw consent log; False, and no table, without one."""
+    raw = raw_whole(lake, CONSENT)
+    if not raw.is_file():
+        return False
+    make_forms(
+        con,
+        identifiers=f"select subject_id::varchar as raw from {parquet(raw)}",
+        key=ring.active,
+        ring=ring,
+        chains=chains(lake, ring),
+        table=table,
+    )
+    return True
 
 
 def make_forms(  # noqa: PLR0913 - each is needed, none belongs to another

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_dbt_project import DAY_1, DAY_2, Project, _ad, _event, _ledger_row
+from lake_project import DAY_1, DAY_2, Project, ad, event, ledger_row
 
 from mkt_assets.marts.own_seeds import ensure_own_seeds
 
@@ -33,20 +33,20 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("MKT_DBT_CURRENCY", "GBP")
     for day in (DAY_1, DAY_2):
         ads = [
-            _ad(day, "Search", "home", currency="GBP", spend="1", clicks=1, conversions="1"),
-            _ad(day, "Search", "silent", currency=None, spend="2", revenue="8"),
-            _ad(day, "Social", "euro", currency="EUR", spend="10", revenue="20", conversions="1"),
-            _ad(day, "Social", "dollar", currency="USD", spend="10", revenue="5"),
+            ad(day, "Search", "home", currency="GBP", spend="1", clicks=1, conversions="1"),
+            ad(day, "Search", "silent", currency=None, spend="2", revenue="8"),
+            ad(day, "Social", "euro", currency="EUR", spend="10", revenue="20", conversions="1"),
+            ad(day, "Social", "dollar", currency="USD", spend="10", revenue="5"),
         ]
         project.write("ad_performance", ads, day)
     item = {"item_id": "i", "price": "5", "quantity": 2, "item_revenue": "10"}
     paid = {"transaction_id": "T1", "currency": "usd", "items": [item]}
-    bought = _event("purchase", "ann", 3, tax_value="1", **paid)
-    back = _event("refund", "ann", 24 * 60, **(paid | {"refund_value": "10", "items": None}))
+    bought = event("purchase", "ann", 3, tax_value="1", **paid)
+    back = event("refund", "ann", 24 * 60, **(paid | {"refund_value": "10", "items": None}))
     project.write("events", [bought], DAY_1)
     project.write("events", [back], DAY_2)
     project.write("consent_log", [])
-    project.write("lineage_ledger", [_ledger_row()], DAY_1)
+    project.write("lineage_ledger", [ledger_row()], DAY_1)
     return project
 
 
@@ -143,7 +143,7 @@ def test_a_currency_that_is_none_is_not_repeated(project: Project) -> None:
     """What a page put there may be anything; who reads the log needs the days alone."""
     give(project, "currency_rates.csv", HEADER + RATES)
     odd: dict[str, Any] = {"transaction_id": "T2", "currency": "ann smith", "purchase_revenue": "1"}
-    project.write("events", [_event("purchase", "ann", 3, **odd)], DAY_1)
+    project.write("events", [event("purchase", "ann", 3, **odd)], DAY_1)
     done = project.dbt("build", "--exclude-resource-type", "unit_test")
     assert done.returncode == 1
     assert "amounts on 2024-03-01 are in a currency that is no ISO 4217 code" in done.stdout

@@ -5,194 +5,58 @@ Each build is a dbt process of its own (6 to 8 s), so one lake holds all cases.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pandas as pd
 import pytest
-import yaml
 from dbt_semantic_interfaces.implementations.semantic_manifest import PydanticSemanticManifest
 from dbt_semantic_interfaces.validations.semantic_manifest_validator import (
     SemanticManifestValidator,
 )
+from lake_project import DAY_1, DAY_2, PROJECT, Project, Row, ad, event, ledger_row
 
 from mkt_assets.marts.metrics import BASE_METRICS, kpi_frame, kpis, metrics
-from mkt_assets.project import dbt_project_dir
 
 pytestmark = pytest.mark.slow
 
-PROJECT = dbt_project_dir()
 ADS_MARTS = {"marketing_clean", "marketing_kpi", "kpi_daily", "kpi_channel_daily"}
 GA4_MARTS = {
     *("fct_sessions", "fct_purchases", "consent_current", "audience_features", "ga4_daily"),
     *("fct_attribution", "fct_attribution_channel"),
 }
-DAY_1, DAY_2 = dt.date(2024, 3, 1), dt.date(2024, 3, 2)
-NOON = 1_709_294_400_000_000  # 2024-03-01 12:00 UTC in microseconds
-
-Row = dict[str, Any]
-
-
-def _lake_types() -> dict[str, dict[str, str]]:
-    sources = yaml.safe_load((PROJECT / "models/staging/_sources.yml").read_text())["sources"]
-    return {
-        table["name"]: {column["name"]: column["data_type"] for column in table["columns"]}
-        for table in sources[0]["tables"]
-    }
-
-
-@dataclass
-class Project:
-    """A lake and a warehouse of its own for the repository's dbt project."""
-
-    home: Path
-    types: dict[str, dict[str, str]] = field(default_factory=_lake_types)
-    source: Path = PROJECT
-
-    @property
-    def lake(self) -> Path:
-        # blanks and apostrophes occur in people's home folders
-        return self.home / "o'brien's lake"
-
-    def write(self, table: str, rows: Iterable[Row], day: dt.date | None = None) -> None:
-        """One partition of a lake table, with exactly the guard's types."""
-        folder = self.lake / table / (f"event_date={day}" if day else "")
-        folder.mkdir(parents=True, exist_ok=True)
-        source = self.home / "rows.json"
-        source.write_text("\n".join(json.dumps(row, default=str) for row in rows))
-        types = self.types[table]
-        columns = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
-        with duckdb.connect() as con:
-            con.execute("set timezone = 'UTC'")
-            con.execute(f"create table rows ({columns})")
-            if source.stat().st_size:
-                con.execute(
-                    "insert into rows by name select * from read_json($1, columns = $2)",
-                    [str(source), types],
-                )
-            con.table("rows").write_parquet(str(folder / f"{table}.parquet"))
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """A dbt process; what it says is to be read from its ``stdout``."""
-        program = str(Path(sys.executable).with_name("dbt"))
-        place = ("--project-dir", str(self.source), "--profiles-dir", str(self.source))
-        return subprocess.Popen(
-            [program, *arguments, *place],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={
-                # of every made-up amount that does not say otherwise
-                "MKT_DBT_CURRENCY": "EUR",
-                **os.environ,
-                "MKT_LAKE_DIR": str(self.lake),
-                "MKT_WAREHOUSE_PATH": str(self.home / "warehouse.duckdb"),
-                "DBT_TARGET_PATH": str(self.home / "target"),
-                "DBT_LOG_PATH": str(self.home / "logs"),
-            },
-        )
-
-    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments)
-        said, _ = process.communicate()
-        return subprocess.CompletedProcess(process.args, process.returncode, said)
-
-    def build(self, *arguments: str) -> None:
-        done = self.dbt("build", "--exclude-resource-type", "unit_test", *arguments)
-        assert done.returncode == 0, done.stdout
-
-    @staticmethod
-    def variable(name: str) -> Any:
-        """A variable of dbt_project.yml."""
-        return yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"][name]
-
-    def query(self, sql: str) -> pd.DataFrame:
-        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con:
-            return con.execute(sql).df()
-
-    def marts(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Every row of every mart, in stored order."""
-        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con:
-            names = con.execute(
-                "select table_name from duckdb_tables() where schema_name = 'marts' order by 1"
-            ).fetchall()
-            return {
-                n: con.execute(f"from marts.{n} select cast({n} as varchar)").fetchall()
-                for (n,) in names
-            }
-
-
-def _event(name: str, user: str, minute: int, **values: Any) -> Row:
-    """An event of session 1 of the user, ``minute`` minutes after noon."""
-    timestamp = NOON + minute * 60_000_000
-    day = dt.datetime.fromtimestamp(timestamp / 1e6, tz=dt.UTC).date()
-    return {
-        "event_date": day,
-        "event_timestamp": timestamp,
-        "event_name": name,
-        "event_key": f"{user}-{minute}-{name}-{values.get('transaction_id', '')}",
-        "user_key": user,
-        "ga_session_id": 1,
-        "stream_id": "web",
-        "lineage_id": f"events-{day}",
-        "processed_at": "2024-03-03 00:00:00+00",
-    } | values
 
 
 def _events() -> list[Row]:
     item = {"item_id": "i", "item_name": "I", "price": "2.5", "quantity": 2, "item_revenue": "5"}
     paid = {"transaction_id": "T1", "purchase_revenue": "20.10", "currency": "EUR"}
     return [
-        _event("session_start", "ann", 0, page_location="https://shop.example/a"),
-        _event("page_view", "ann", 1, param_source="google", param_medium="organic"),
-        _event("view_item", "ann", 2),
-        _event("purchase", "ann", 3, **paid),
+        event("session_start", "ann", 0, page_location="https://shop.example/a"),
+        event("page_view", "ann", 1, param_source="google", param_medium="organic"),
+        event("view_item", "ann", 2),
+        event("purchase", "ann", 3, **paid),
         # reloaded the next day, in another session: the same purchase
-        _event("purchase", "ann", 24 * 60, **paid, ga_session_id=2),
-        _event(
-            "refund", "ann", 24 * 60 + 1, transaction_id="T1", refund_value="5", ga_session_id=2
-        ),
+        event("purchase", "ann", 24 * 60, **paid, ga_session_id=2),
+        event("refund", "ann", 24 * 60 + 1, transaction_id="T1", refund_value="5", ga_session_id=2),
         # crosses midnight
-        _event("page_view", "bob", 719, session_source="facebook.com", session_medium="paid"),
-        _event("page_view", "bob", 721),
+        event("page_view", "bob", 719, session_source="facebook.com", session_medium="paid"),
+        event("page_view", "bob", 721),
         # blank transaction ids, no revenue of its own, no session
-        _event("purchase", "cat", 5, transaction_id="", items=[item], currency="EUR"),
-        _event("purchase", "cat", 6, transaction_id="(not set)", ga_session_id=None),
+        event("purchase", "cat", 5, transaction_id="", items=[item], currency="EUR"),
+        event("purchase", "cat", 6, transaction_id="(not set)", ga_session_id=None),
         # the same session number on another stream is another session
-        _event("page_view", "cat", 7, stream_id="app", first_user_source="never"),
+        event("page_view", "cat", 7, stream_id="app", first_user_source="never"),
     ]
-
-
-def _ad(day: dt.date, channel: str, campaign: str, **values: Any) -> Row:
-    return {
-        "date": day,
-        "channel": channel,
-        "campaign": campaign,
-        "currency": "EUR",
-        "impressions": 0,
-        "clicks": 0,
-        "spend": "0",
-        "lineage_id": f"ads-{day}",
-        "processed_at": "2024-03-03 00:00:00+00",
-    } | values
 
 
 def _ads() -> list[Row]:
     full = {"leads": 1, "conversions": "0.5", "revenue": "30"}
     return [
-        _ad(DAY_1, "Social", "Spring", impressions=10, clicks=1, spend="9.99", **full),
-        _ad(DAY_1, "social", "SPRING", impressions=1000, clicks=90, spend="0.01", **full),
-        _ad(DAY_1, "Search", "Brand", impressions=70, clicks=7, spend="3.3333"),
-        _ad(DAY_2, "Social", "Spring"),
+        ad(DAY_1, "Social", "Spring", impressions=10, clicks=1, spend="9.99", **full),
+        ad(DAY_1, "social", "SPRING", impressions=1000, clicks=90, spend="0.01", **full),
+        ad(DAY_1, "Search", "Brand", impressions=70, clicks=7, spend="3.3333"),
+        ad(DAY_2, "Social", "Spring"),
     ]
 
 
@@ -209,7 +73,7 @@ def _fill(project: Project, *, ads: bool = True, ga4: bool = True, backwards: bo
             counts = {"event_date": day, "event_name": "page_view", "events": 7}
             project.write("cookieless_daily", [counts | {"lineage_id": f"events-{day}"}], day)
         project.write("consent_log", _consents()[::step])
-    project.write("lineage_ledger", [_ledger_row()], DAY_1)
+    project.write("lineage_ledger", [ledger_row()], DAY_1)
 
 
 def _consents() -> list[Row]:
@@ -225,19 +89,6 @@ def _consents() -> list[Row]:
         change("bob", 9, "denied"),
         change("bob", 9, "granted"),
     ]
-
-
-def _ledger_row(**values: Any) -> Row:
-    fates = ("kept", "dropped_consent", "cookieless", "duplicate", "quarantined", "erased")
-    reasons = ("consent_denied", "cookieless", "duplicate", "no_timestamp", "erased")
-    row = {
-        "lineage_id": "l",
-        "table_name": "events",
-        "partition": DAY_1,
-        "rows_in": 6,
-        "reasons": json.dumps(dict.fromkeys(reasons, 1)),
-    }
-    return row | dict.fromkeys((f"rows_{fate}" for fate in fates), 1) | values
 
 
 @pytest.fixture(scope="module")
@@ -469,8 +320,8 @@ def test_one_source_alone_is_enough(
 def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -> None:
     project = Project(tmp_path)
     _fill(project, ga4=False)
-    project.write("ad_performance", [_ad(DAY_2, "TV", "X", currency="USD", clicks=-1)], DAY_2)
-    project.write("lineage_ledger", [_ledger_row(rows_in=7)], DAY_1)
+    project.write("ad_performance", [ad(DAY_2, "TV", "X", currency="USD", clicks=-1)], DAY_2)
+    project.write("lineage_ledger", [ledger_row(rows_in=7)], DAY_1)
     done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
     assert done.returncode == 1
     for test in (
@@ -480,7 +331,7 @@ def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -
         assert f"Failure in test {test}" in done.stdout
     # nothing is built of what cannot be added
     assert "marketing_clean" not in project.marts()
-    project.write("ad_performance", [_ad(DAY_2, "TV", "X", clicks=-1)], DAY_2)
+    project.write("ad_performance", [ad(DAY_2, "TV", "X", clicks=-1)], DAY_2)
     done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
     assert done.returncode == 1
     assert "Failure in test marketing_clean_is_not_negative" in done.stdout
@@ -489,7 +340,7 @@ def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -
 def test_reasons_that_do_not_sum_to_their_fate_fail_the_build(tmp_path: Path) -> None:
     project = Project(tmp_path)
     _fill(project, ga4=False)
-    project.write("lineage_ledger", [_ledger_row(reasons='{"consent_denied": 2}')], DAY_1)
+    project.write("lineage_ledger", [ledger_row(reasons='{"consent_denied": 2}')], DAY_1)
     done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
     assert done.returncode == 1
     assert "Failure in test consent_waterfall_fates_sum_to_rows_in" in done.stdout

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_dbt_project import Project
+from lake_project import Project
 
 pytestmark = pytest.mark.slow
 

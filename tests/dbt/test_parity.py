@@ -20,10 +20,10 @@ import oracle_attribution
 import oracle_events
 import pytest
 import yaml
+from lake_project import PROJECT, Project
 from oracle_channels import channel_group
 from oracle_purchases import Purchase, PurchaseKey, purchases
 from oracle_sessions import Key, Session, session_of, sessions
-from test_dbt_project import PROJECT, Project
 
 SEED = 20240229
 #: of the differences that a failure shows

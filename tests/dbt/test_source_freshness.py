@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from test_dbt_project import DAY_1, Project
+from lake_project import DAY_1, Project
 
 
 @pytest.mark.slow

@@ -16,12 +16,7 @@ with ads as (
 ),
 
 priced as (
-    select
-        ads.*,
-        {{ exchange_rate('ads.original_currency') }} as exchange_rate
-    from ads
-    left join {{ ref('int_exchange_rates') }} as rates
-        on ads.date = rates.date and ads.original_currency = rates.currency
+    {{ with_exchange_rate('ads', 'date') }}
 )
 
 select

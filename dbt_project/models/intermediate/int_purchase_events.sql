@@ -18,12 +18,7 @@ with events as (
 ),
 
 priced as (
-    select
-        events.*,
-        {{ exchange_rate('events.original_currency') }} as exchange_rate
-    from events
-    left join {{ ref('int_exchange_rates') }} as rates
-        on events.event_date = rates.date and events.original_currency = rates.currency
+    {{ with_exchange_rate('events', 'event_date') }}
 )
 
 select

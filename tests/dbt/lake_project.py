@@ -1,0 +1,158 @@
+"""A tiny lake and a warehouse for the repository's dbt project, and rows to fill it with."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import yaml
+
+from mkt_assets.project import dbt_project_dir
+
+PROJECT = dbt_project_dir()
+DAY_1, DAY_2 = dt.date(2024, 3, 1), dt.date(2024, 3, 2)
+NOON = 1_709_294_400_000_000  # 2024-03-01 12:00 UTC in microseconds
+
+Row = dict[str, Any]
+
+
+def _lake_types() -> dict[str, dict[str, str]]:
+    sources = yaml.safe_load((PROJECT / "models/staging/_sources.yml").read_text())["sources"]
+    return {
+        table["name"]: {column["name"]: column["data_type"] for column in table["columns"]}
+        for table in sources[0]["tables"]
+    }
+
+
+@dataclass
+class Project:
+    """A lake and a warehouse of its own for the repository's dbt project."""
+
+    home: Path
+    types: dict[str, dict[str, str]] = field(default_factory=_lake_types)
+    source: Path = PROJECT
+
+    @property
+    def lake(self) -> Path:
+        # blanks and apostrophes occur in people's home folders
+        return self.home / "o'brien's lake"
+
+    def write(self, table: str, rows: Iterable[Row], day: dt.date | None = None) -> None:
+        """One partition of a lake table, with exactly the guard's types."""
+        folder = self.lake / table / (f"event_date={day}" if day else "")
+        folder.mkdir(parents=True, exist_ok=True)
+        source = self.home / "rows.json"
+        source.write_text("\n".join(json.dumps(row, default=str) for row in rows))
+        types = self.types[table]
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
+        with duckdb.connect() as con:
+            con.execute("set timezone = 'UTC'")
+            con.execute(f"create table rows ({columns})")
+            if source.stat().st_size:
+                con.execute(
+                    "insert into rows by name select * from read_json($1, columns = $2)",
+                    [str(source), types],
+                )
+            con.table("rows").write_parquet(str(folder / f"{table}.parquet"))
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A dbt process; what it says is to be read from its ``stdout``."""
+        program = str(Path(sys.executable).with_name("dbt"))
+        place = ("--project-dir", str(self.source), "--profiles-dir", str(self.source))
+        return subprocess.Popen(
+            [program, *arguments, *place],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={
+                # of every made-up amount that does not say otherwise
+                "MKT_DBT_CURRENCY": "EUR",
+                **os.environ,
+                "MKT_LAKE_DIR": str(self.lake),
+                "MKT_WAREHOUSE_PATH": str(self.home / "warehouse.duckdb"),
+                "DBT_TARGET_PATH": str(self.home / "target"),
+                "DBT_LOG_PATH": str(self.home / "logs"),
+            },
+        )
+
+    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments)
+        said, _ = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, said)
+
+    def build(self, *arguments: str) -> None:
+        done = self.dbt("build", "--exclude-resource-type", "unit_test", *arguments)
+        assert done.returncode == 0, done.stdout
+
+    @staticmethod
+    def variable(name: str) -> Any:
+        """A variable of dbt_project.yml."""
+        return yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"][name]
+
+    def query(self, sql: str) -> pd.DataFrame:
+        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con:
+            return con.execute(sql).df()
+
+    def marts(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every mart, in stored order."""
+        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con:
+            names = con.execute(
+                "select table_name from duckdb_tables() where schema_name = 'marts' order by 1"
+            ).fetchall()
+            return {
+                n: con.execute(f"from marts.{n} select cast({n} as varchar)").fetchall()
+                for (n,) in names
+            }
+
+
+def event(name: str, user: str, minute: int, **values: Any) -> Row:
+    """An event of session 1 of the user, ``minute`` minutes after noon."""
+    timestamp = NOON + minute * 60_000_000
+    day = dt.datetime.fromtimestamp(timestamp / 1e6, tz=dt.UTC).date()
+    return {
+        "event_date": day,
+        "event_timestamp": timestamp,
+        "event_name": name,
+        "event_key": f"{user}-{minute}-{name}-{values.get('transaction_id', '')}",
+        "user_key": user,
+        "ga_session_id": 1,
+        "stream_id": "web",
+        "lineage_id": f"events-{day}",
+        "processed_at": "2024-03-03 00:00:00+00",
+    } | values
+
+
+def ad(day: dt.date, channel: str, campaign: str, **values: Any) -> Row:
+    return {
+        "date": day,
+        "channel": channel,
+        "campaign": campaign,
+        "currency": "EUR",
+        "impressions": 0,
+        "clicks": 0,
+        "spend": "0",
+        "lineage_id": f"ads-{day}",
+        "processed_at": "2024-03-03 00:00:00+00",
+    } | values
+
+
+def ledger_row(**values: Any) -> Row:
+    fates = ("kept", "dropped_consent", "cookieless", "duplicate", "quarantined", "erased")
+    reasons = ("consent_denied", "cookieless", "duplicate", "no_timestamp", "erased")
+    row = {
+        "lineage_id": "l",
+        "table_name": "events",
+        "partition": DAY_1,
+        "rows_in": 6,
+        "reasons": json.dumps(dict.fromkeys(reasons, 1)),
+    }
+    return row | dict.fromkeys((f"rows_{fate}" for fate in fates), 1) | values
