@@ -179,6 +179,7 @@ class Workshop:
                 "MKT_WAREHOUSE_PATH": str(self.home / "warehouse.duckdb"),
                 "DBT_TARGET_PATH": str(self.home / "target"),
                 "DBT_LOG_PATH": str(self.home / "logs"),
+                "MKT_DBT_CURRENCY": "EUR",
             },
         )
         seconds = time.perf_counter() - start
