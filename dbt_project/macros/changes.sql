@@ -14,6 +14,10 @@
    where a row is made of another model's rows of several days with one key. A model that follows nothing is
    computed whole each time; its days that came out otherwise are the changed ones.
 
+   A model with a row for each key, made of the key's rows of all days, says 'keys' instead of 'spans' and
+   'entity' and has the strategy `replace_keys`:
+                   'keys': {'key': column, 'rows': model, 'date': its day, 'first': column, 'last': column}}}
+
    All this is DuckDB's: other engines build such models whole, as by_days() tells them, and the rest of this
    file then says nothing. #}
 
@@ -194,6 +198,32 @@
         where {{ column }} in (select event_date from {{ model.name }}__changed)
         order by {{ column }};
     {{ note_changes("select event_date from " ~ model.name ~ "__changed") }}
+{%- endmacro %}
+
+
+{# The keys whose rows a change of `dates` can alter: those that another model's rows have on such a day, and those
+   built before whose days reach over one, since their row of that day may be gone. #}
+{% macro touched_keys(dates) -%}
+    {%- set keys = model.config.meta.dates['keys'] -%}
+    select distinct parts.{{ keys.key }}
+    from {{ ref(keys.rows) }} as parts
+    where {{ among('parts.' ~ keys.date, dates) }}
+    {%- for day in dates %}
+    union distinct
+    select built.{{ keys.key }} from {{ this }} as built
+    where date '{{ day }}' between built.{{ keys.first }} and built.{{ keys.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+
+{# The incremental strategy of a model with a row for each key: touched keys are computed anew, and are gone
+   where they have no rows any more. #}
+{% macro get_incremental_replace_keys_sql(arguments) -%}
+    {%- set old, new = arguments.target_relation, arguments.temp_relation -%}
+    {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
+    delete from {{ old }} where {{ model.config.meta.dates['keys'].key }} in ({{ touched_keys(stale_dates()) }});
+    insert into {{ old }} ({{ columns }}) select {{ columns }} from {{ new }};
+    {{ note_changes("select event_date from builds.changes where false") }}
 {%- endmacro %}
 
 

@@ -28,6 +28,8 @@ from mkt_assets.settings import settings
 from mkt_assets.warehouse import Relation, Warehouse
 
 GROUP = "marts"
+#: what dbt says of a run when it is over, by node
+RESULTS = "run_results.json"
 
 
 class MartsTranslator(DagsterDbtTranslator):
@@ -70,6 +72,8 @@ def dbt_marts(
     # unit tests prove the models on made-up rows; they belong to CI, not to every night
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     artifacts = run_path(settings())
+    # else a dbt that was killed would be explained in the words of the run before
+    (artifacts / RESULTS).unlink(missing_ok=True)
     with without_keys():
         running = dbt.cli(arguments, context=context, target_path=artifacts, raise_on_error=False)
     events = list(running.stream())
@@ -80,8 +84,12 @@ def dbt_marts(
         warehouse.stamp_build()
         built = warehouse.relations()
         lineage = _column_lineage(artifacts, built)
+    messages = _messages(artifacts)
     for event in events:
-        yield _measured(event, built, lineage)
+        if isinstance(event, dg.AssetCheckResult) and not event.passed:
+            yield _explained(event, messages)
+        else:
+            yield _measured(event, built, lineage)
     if failure:
         raise failure
 
@@ -108,6 +116,21 @@ def _column_lineage(
         )
         for model, columns_of_model in parents_of_models(manifest, compiled, columns)
     }
+
+
+def _messages(artifacts: Path) -> dict[str, str]:
+    """What dbt said of each node, by its unique id; nothing where dbt never came to run one."""
+    path = artifacts / RESULTS
+    if not path.is_file():
+        return {}
+    results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    return {result["unique_id"]: result["message"] or "" for result in results}
+
+
+def _explained(check: dg.AssetCheckResult, messages: Mapping[str, str]) -> dg.AssetCheckResult:
+    """A failed test with dbt's own words, which else stand only in the step's log."""
+    node = check.metadata["unique_id"].value
+    return check._replace(description=messages.get(str(node)))
 
 
 def _measured(

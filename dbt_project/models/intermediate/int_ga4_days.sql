@@ -50,7 +50,9 @@ purchases as (
     select
         purchase_date as date,
         count(*) as purchases,
-        sum(revenue) as revenue
+        sum(revenue) as revenue,
+        sum(case when is_transaction_id_derived then 1 else 0 end) as purchases_without_id,
+        sum(duplicate_events) as duplicate_purchase_events
     from {{ ref('int_purchases') }}
     where {{ among('purchase_date', stale) }}
     group by purchase_date
@@ -71,6 +73,8 @@ select
     cast(coalesce(user_days.key_events, 0) as bigint) as key_events,
     cast(coalesce(purchases.purchases, 0) as bigint) as purchases,
     cast(coalesce(purchases.revenue, 0) as decimal(18, 4)) as revenue,
+    cast(coalesce(purchases.purchases_without_id, 0) as bigint) as purchases_without_id,
+    cast(coalesce(purchases.duplicate_purchase_events, 0) as bigint) as duplicate_purchase_events,
     cast(coalesce(cookieless.cookieless_events, 0) as bigint) as cookieless_events,
     {{ union_of_lists('user_days.lineage_ids', 'cookieless.lineage_ids') }} as lineage_ids
 from days

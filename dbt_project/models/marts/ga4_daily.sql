@@ -16,6 +16,8 @@ select
     days.key_events,
     days.purchases,
     days.revenue,
+    days.purchases_without_id,
+    days.duplicate_purchase_events,
     days.cookieless_events,
     days.date < {{ minus_days('newest.newest_date', var('final_after_days')) }} as is_final,
     days.lineage_ids
