@@ -22,8 +22,8 @@
 {%- endmacro %}
 
 
-{# The rate of a row of each row of `rows` on its `day` as exchange_rate: 1 for the property's currency, null where no rate is
-   known. The rows have original_currency. #}
+{# `rows` with the rate of each on its `day` as exchange_rate: 1 for the property's currency, null where none is known.
+   The rows have original_currency. #}
 {% macro with_exchange_rate(rows, day) -%}
     select
         {{ rows }}.*,

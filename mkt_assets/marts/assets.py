@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
 from mkt_assets.contracts import ANALYTICS
@@ -19,8 +20,9 @@ from mkt_assets.marts.dbt import (
     seeds_path,
     without_keys,
 )
+from mkt_assets.marts.dbt_tests import RESULTS, described, messages, sample_query
 from mkt_assets.marts.own_seeds import write_own_seeds
-from mkt_assets.metadata import COLUMNS
+from mkt_assets.metadata import COLUMNS, preview
 from mkt_assets.partitions import SINGLE_RUN
 from mkt_assets.project import dbt_project_dir
 from mkt_assets.resources import LakeResource
@@ -28,8 +30,8 @@ from mkt_assets.settings import settings
 from mkt_assets.warehouse import Relation, Warehouse
 
 GROUP = "marts"
-#: what dbt says of a run when it is over, by node
-RESULTS = "run_results.json"
+#: a failed test's rows are shown by so many columns, its key among the first
+SAMPLE_COLUMNS = 8
 
 
 class MartsTranslator(DagsterDbtTranslator):
@@ -53,7 +55,7 @@ PROJECT = DbtProject(dbt_project_dir(), profiles_dir=dbt_project_dir())
 
 
 @dbt_assets(
-    manifest=prepared_manifest(settings()),
+    manifest=described(prepared_manifest(settings())),
     exclude=dbt_exclude(settings()),
     dagster_dbt_translator=MartsTranslator(),
     project=PROJECT,
@@ -84,10 +86,9 @@ def dbt_marts(
         warehouse.stamp_build()
         built = warehouse.relations()
         lineage = _column_lineage(artifacts, built)
-    messages = _messages(artifacts)
     for event in events:
         if isinstance(event, dg.AssetCheckResult) and not event.passed:
-            yield _explained(event, messages)
+            yield _explained(event, artifacts, warehouse)
         else:
             yield _measured(event, built, lineage)
     if failure:
@@ -118,19 +119,19 @@ def _column_lineage(
     }
 
 
-def _messages(artifacts: Path) -> dict[str, str]:
-    """What dbt said of each node, by its unique id; nothing where dbt never came to run one."""
-    path = artifacts / RESULTS
-    if not path.is_file():
-        return {}
-    results = json.loads(path.read_text(encoding="utf-8"))["results"]
-    return {result["unique_id"]: result["message"] or "" for result in results}
-
-
-def _explained(check: dg.AssetCheckResult, messages: Mapping[str, str]) -> dg.AssetCheckResult:
-    """A failed test with dbt's own words, which else stand only in the step's log."""
-    node = check.metadata["unique_id"].value
-    return check._replace(description=messages.get(str(node)))
+def _explained(
+    check: dg.AssetCheckResult, artifacts: Path, warehouse: Warehouse
+) -> dg.AssetCheckResult:
+    """A failed test with dbt's own words, which else stand only in the log, and rows it found."""
+    test = str(check.metadata["unique_id"].value)
+    metadata = dict(check.metadata)
+    query = sample_query(artifacts, test)
+    if query:
+        found = warehouse.query(query)
+        # lists of lineage ids and items would hide the key
+        flat = [name for name in found if not found[name].map(np.ndim).any()]
+        metadata["sample"] = preview(found[flat[:SAMPLE_COLUMNS]])
+    return check._replace(description=messages(artifacts).get(test), metadata=metadata)
 
 
 def _measured(

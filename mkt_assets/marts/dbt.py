@@ -64,6 +64,7 @@ def export_environment(settings: Settings) -> None:
     os.environ["MKT_WAREHOUSE_PATH"] = str(lake.warehouse)
     os.environ["MKT_DBT_ACTIVATION_NEEDS"] = ",".join(settings.activation_needs)
     os.environ["MKT_DBT_CURRENCY"] = settings.currency
+    os.environ["MKT_DBT_LATE_DAYS"] = str(settings.late_days)
     os.environ["MKT_DBT_SEEDS"] = str(seeds_path(settings))
     os.environ["MKT_DBT_CODE"] = project_digest(settings)
     ensure_own_seeds(seeds_path(settings))

@@ -23,6 +23,18 @@ _FORECAST = """
         on made.series = told.series and made.model = told.model
     where made.series = 'total'
 """
+#: revenue that channels counted under different conversion windows cannot be added, on any day
+_MONEY = """
+    select
+        sum(mark_spent)::double,
+        sum(revenue)::double,
+        count(distinct click_window_days) filter (where revenue != 0) > 1
+        or count(distinct view_window_days) filter (where revenue != 0) > 1
+    from marts.marketing_clean where date between ? and ?
+"""
+_MIXED_WINDOWS = (
+    "counted under different conversion windows, which cannot be added: see marts.kpi_channel_daily"
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,7 @@ class Summary:
     spend: float | None = None
     revenue: float | None = None
     roas: float | None = None
+    has_mixed_windows: bool = False
     sessions: int | None = None
     purchases: int | None = None
     worst_anomaly: str | None = None
@@ -57,7 +70,8 @@ class Summary:
             facts += [("Spend", money(self.spend)), ("Revenue", money(self.revenue))]
             facts += [("ROAS", roas)]
         elif self.spend is not None:
-            facts += [("Spend", money(self.spend)), ("Revenue", "not given")]
+            unknown = _MIXED_WINDOWS if self.has_mixed_windows else "not given"
+            facts += [("Spend", money(self.spend)), ("Revenue", unknown)]
         elif self.has_ads:
             facts.append(("Spend", "NO ad rows in these days: check what the files hold"))
         if self.sessions is not None:
@@ -105,16 +119,10 @@ def summarize(settings: Settings, first: date, last: date) -> Summary:
 
 
 def _money(con: duckdb.DuckDBPyConnection, first: date, last: date) -> dict[str, Any]:
-    row = con.execute(
-        # a sum would skip the days on which revenue cannot be added
-        "select sum(mark_spent)::double, "
-        "case when not bool_or(has_mixed_windows) then sum(revenue)::double end "
-        "from marts.kpi_daily where date between ? and ?",
-        [first, last],
-    ).fetchone()
-    spend, revenue = row or (None, None)
-    if spend is None or revenue is None:
-        return {"spend": spend, "revenue": revenue}
+    row = con.execute(_MONEY, [first, last]).fetchone()
+    spend, revenue, is_mixed = row or (None, None, False)
+    if spend is None or revenue is None or is_mixed:
+        return {"spend": spend, "revenue": None, "has_mixed_windows": is_mixed}
     roas = float(kpi_value("roas", revenue=revenue, mark_spent=spend))
     return {"spend": spend, "revenue": revenue, "roas": None if math.isnan(roas) else roas}
 

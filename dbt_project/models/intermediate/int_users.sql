@@ -15,11 +15,13 @@
     }}
 ) }}
 
+{%- set stale = stale_dates() %}
+
 with touched as (
-    {%- if is_incremental() %}
-    {{ touched_keys(stale_dates()) }}
-    {%- else %}
-    select distinct user_key from {{ ref('int_user_days') }}
+    select distinct user_key
+    from {{ ref('int_user_days') }}
+    {%- if stale is not none and stale is not string %}
+    where user_key in ({{ touched_keys(stale) }})
     {%- endif %}
 ),
 

@@ -19,7 +19,7 @@ select
     days.purchases_without_id,
     days.duplicate_purchase_events,
     days.cookieless_events,
-    days.date < {{ minus_days('newest.newest_date', var('final_after_days')) }} as is_final,
+    days.date < {{ minus_days('newest.newest_date', final_after_days()) }} as is_final,
     days.lineage_ids
 from days
 cross join newest

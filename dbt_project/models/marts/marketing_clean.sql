@@ -51,7 +51,7 @@ select
     cast(merged.conversions as decimal(18, 4)) as conversions,
     cast(merged.mark_spent as decimal(18, 4)) as mark_spent,
     cast(merged.revenue as decimal(18, 4)) as revenue,
-    merged.date < {{ minus_days('newest.newest_date', var('final_after_days')) }} as is_final,
+    merged.date < {{ minus_days('newest.newest_date', final_after_days()) }} as is_final,
     merged.lineage_id,
     ad_sources.time_zone,
     ad_sources.click_window_days,

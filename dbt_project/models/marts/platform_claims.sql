@@ -34,6 +34,7 @@ claims as (
         end as known_to,
         reported.conversions as reported_conversions,
         reported.revenue as reported_revenue,
+        reported.date is not null as is_reported,
         credited.attributed_conversions,
         credited.attributed_revenue,
         reported.lineage_id,
@@ -58,6 +59,7 @@ compared as (
         claims.known_to,
         claims.reported_conversions,
         claims.reported_revenue,
+        claims.is_reported,
         -- a day without GA4 data says nothing, which is not zero
         case
             when claims.known_to != 'platform' and observed.date is not null
@@ -75,6 +77,22 @@ compared as (
     from claims
     left join observed on claims.date = observed.date
     left join ad_sources on lower(claims.channel) = ad_sources.channel
+),
+
+comparable as (
+    select
+        *,
+        -- a claim of which GA4 knows nothing is held against nothing
+        case when attributed_conversions is not null then reported_conversions end as comparable_conversions,
+        case when attributed_revenue is not null then reported_revenue end as comparable_revenue,
+        -- no row of the platform claims nothing, a row without the number says nothing
+        case
+            when not is_reported or reported_conversions is not null then attributed_conversions
+        end as comparable_attributed_conversions,
+        case
+            when not is_reported or reported_revenue is not null then attributed_revenue
+        end as comparable_attributed_revenue
+    from compared
 )
 
 select
@@ -86,6 +104,10 @@ select
     reported_revenue,
     cast(attributed_conversions as decimal(24, 12)) as attributed_conversions,
     cast(attributed_revenue as decimal(28, 12)) as attributed_revenue,
+    comparable_conversions,
+    comparable_revenue,
+    cast(comparable_attributed_conversions as decimal(24, 12)) as comparable_attributed_conversions,
+    cast(comparable_attributed_revenue as decimal(28, 12)) as comparable_attributed_revenue,
     {{ kpi('over_claim_factor') }} as over_claim_factor,
     {{ kpi('revenue_over_claim_factor') }} as revenue_over_claim_factor,
     lineage_ids,
@@ -93,5 +115,5 @@ select
     click_window_days,
     view_window_days,
     platform_attribution_model
-from compared
+from comparable
 order by date, channel, campaign

@@ -8,6 +8,12 @@ with sums as (
             as attributed_conversions,
         cast(sum(case when channel is not null then attributed_revenue end) as decimal(28, 12))
             as attributed_revenue,
+        cast(sum(comparable_conversions) as decimal(18, 4)) as comparable_conversions,
+        cast(sum(comparable_revenue) as decimal(18, 4)) as comparable_revenue,
+        cast(sum(case when channel is not null then comparable_attributed_conversions end) as decimal(24, 12))
+            as comparable_attributed_conversions,
+        cast(sum(case when channel is not null then comparable_attributed_revenue end) as decimal(28, 12))
+            as comparable_attributed_revenue,
         {{ lineage_list_of_lists('lineage_ids') }} as lineage_ids,
         {{ has_mixed_windows('reported_conversions', 'reported_revenue') }} as has_mixed_windows,
         {{ has_mixed_time_zones() }} as has_mixed_time_zones
@@ -22,6 +28,10 @@ claims as (
         {{ unless_mixed('reported_revenue') }} as reported_revenue,
         attributed_conversions,
         attributed_revenue,
+        {{ unless_mixed('comparable_conversions') }} as comparable_conversions,
+        {{ unless_mixed('comparable_revenue') }} as comparable_revenue,
+        comparable_attributed_conversions,
+        comparable_attributed_revenue,
         lineage_ids,
         has_mixed_windows,
         has_mixed_time_zones
@@ -35,6 +45,10 @@ compared as (
         claims.reported_revenue,
         claims.attributed_conversions,
         claims.attributed_revenue,
+        claims.comparable_conversions,
+        claims.comparable_revenue,
+        claims.comparable_attributed_conversions,
+        claims.comparable_attributed_revenue,
         totals.purchases,
         totals.revenue as purchase_revenue,
         claims.lineage_ids,
@@ -50,6 +64,10 @@ select
     reported_revenue,
     attributed_conversions,
     attributed_revenue,
+    comparable_conversions,
+    comparable_revenue,
+    comparable_attributed_conversions,
+    comparable_attributed_revenue,
     purchases,
     purchase_revenue,
     {{ kpi('over_claim_factor') }} as over_claim_factor,

@@ -1,0 +1,5 @@
+{# A day is final once it is so many days older than the newest: what the platforms rewrite, or what the daily run reads
+   again where that is more. #}
+{% macro final_after_days() -%}
+    {{ return([var('final_after_days'), env_var('MKT_DBT_LATE_DAYS', '0') | int] | max) }}
+{%- endmacro %}
