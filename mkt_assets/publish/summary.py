@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -56,6 +57,8 @@ class Summary:
     budget_shift: str | None = None
     forecast: str | None = None
     absent: tuple[str, ...] = ()
+    #: what tells Dagster where the runs' history is, where that is not its usual place
+    history: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -90,7 +93,7 @@ class Summary:
     def _next_steps(self) -> list[str]:
         return [
             f"  BI tools       open {self.snapshot} read-only, schema marts",
-            "  Lineage graph  dg dev, then http://127.0.0.1:3000 (or: make ui)",
+            f"  Lineage graph  {self.history}dg dev, then http://127.0.0.1:3000",
             "  Health         mkt doctor",
         ]
 
@@ -114,8 +117,14 @@ def summarize(settings: Settings, first: date, last: date) -> Summary:
         snapshot=str(snapshot),
         absent=tuple(settings.absent.values()),
         has_ads=settings.has_ads,
+        history="" if "data_dir" not in settings.model_fields_set else _home(settings),
         **facts,
     )
+
+
+def _home(settings: Settings) -> str:
+    """``dagster.yaml`` in the repository knows the usual data directory only."""
+    return f"DAGSTER_HOME={shlex.quote(str((settings.data_dir / 'dagster').resolve()))} "
 
 
 def _money(con: duckdb.DuckDBPyConnection, first: date, last: date) -> dict[str, Any]:

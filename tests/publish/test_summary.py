@@ -53,3 +53,8 @@ def test_windows_that_differ_only_between_days_are_not_added(tmp_path: Path) -> 
     told = _summary(tmp_path, "30", "7")
     assert (told.spend, told.revenue, told.roas) == (25, None, None)
     assert "different conversion windows" in told.as_text()
+
+
+def test_the_history_of_another_data_directory_is_told_to_the_ui(tmp_path: Path) -> None:
+    words = _summary(tmp_path, "30", "30").as_text()
+    assert f"DAGSTER_HOME={tmp_path / 'dagster'} dg dev" in words
