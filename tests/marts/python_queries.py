@@ -1,6 +1,6 @@
 """The SQL in Python modules' strings, and what it divides and averages.
 
-Out of reach: SQL that is put together from pieces at run time; a piece that divides is judged alone.
+Out of reach: SQL that is put together at run time; a piece of it that divides is judged alone.
 """
 
 from __future__ import annotations
@@ -34,8 +34,12 @@ def queries(source: str) -> Iterator[tuple[str, int, str]]:
     tree = ast.parse(source)
     for function, node in _strings(tree, "<module>"):
         text = _told(node)
-        is_sql = _STARTS.match(text) or ("/" in text and _PIECE.search(text))
-        if is_sql and (_DIVIDES.search(text) or _SUMS.search(text)):
+        does_divide = bool(_DIVIDES.search(text))
+        if _STARTS.match(text):
+            is_asked = does_divide or bool(_SUMS.search(text))
+        else:
+            is_asked = does_divide and bool(_PIECE.search(text))
+        if is_asked:
             yield function, node.lineno, text
 
 

@@ -1,11 +1,11 @@
 """What queries divide and average: by which metric, or by what nobody can tell.
 
 Each query is read by sqlglot. Columns are followed through CTEs and from model to model: another
-name hides nothing. As in `python_formulas`, what is certain is a KPI made by hand; what is not certain
-is a division, a power or an average that a person has to explain.
+name hides nothing. As in `python_formulas`, what is certain is a KPI made by hand; what is not is
+a division, a power or an average that a person has to explain.
 
-Out of reach: a ratio that is searched for instead of divided (a join on products), what a model does
-under other names once one of its divisions is explained, and SQL that is put together at run time.
+Out of reach: a ratio that is searched for instead of divided (a join on products), and what a
+model does under other names once one of its divisions is explained.
 """
 
 from __future__ import annotations

@@ -238,6 +238,11 @@ def test_a_query_in_python_is_judged(models: Models, query: str) -> None:
     ]
 
 
+def test_an_average_in_a_piece_of_a_query_is_judged(models: Models) -> None:
+    source = "x = con.table('kpi_daily').aggregate('avg(roas) as r')"
+    assert list(query_findings(models, source)) == [("<module>", 1, "avg of roas", True)]
+
+
 def test_what_is_put_into_a_query_is_some_name(models: Models) -> None:
     source = 'x = f"select sum(revenue) / sum({a})" + " from " + table\ny = "select 1 as one"'
     assert list(queries(source)) == [("<module>", 1, "select sum(revenue) / sum(x) from x")]
