@@ -18,6 +18,7 @@ from mkt_assets.allocation import guardrails
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.errors import MktError
 from mkt_assets.forecast import response
+from mkt_assets.marts.metrics import kpi_value
 
 #: standard errors of doubt; at none, one simulated allocation in eight was worse than doing nothing
 CAUTION = 1.0
@@ -102,7 +103,8 @@ def _cautious(curves: response.Curves) -> _Cautious:
     """The curves in cents, each anchored at the current spend."""
     anchor = np.where(curves.current > response.LEAST_SPEND, curves.current, curves.reference)
     level = curves.predict(anchor)
-    average = level.sum() / anchor.sum() if level.sum() > 0 else 1.0
+    sums = {"revenue": level.sum(), "mark_spent": anchor.sum()}
+    average = float(kpi_value("roas", **sums)) if level.sum() > 0 else 1.0
     slopes = (curves.elasticity_at(-CAUTION), curves.elasticity_at(CAUTION))
     # a channel that never spent has no slope; its bounds are zero, so any valid one serves
     low, high = (np.where(slope > 0, slope, response.PRIOR_ELASTICITY) for slope in slopes)

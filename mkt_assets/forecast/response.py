@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mkt_assets.errors import InputError
+from mkt_assets.marts.metrics import kpi_value
 
 #: what the published meta-analyses of direct-response advertising centre on, and how widely they
 #: differ
@@ -207,7 +208,8 @@ def _fit_panel(
         covariance[np.ix_(both, both)] = part
     unknown = spends & np.isnan(mean)
     paid = reference[fitted].sum()
-    level[unknown] = reference[unknown] * (level[fitted].sum() / paid if paid > 0 else 1.0)
+    pooled = kpi_value("roas", revenue=level[fitted].sum(), mark_spent=paid) if paid > 0 else 1.0
+    level[unknown] = reference[unknown] * pooled
     return level, elasticity, covariance
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import jinja2
 import pytest
 import sqlglot
+from common_sql import faults, spellings
 from jinja2 import nodes
 from sqlglot import exp
 from sqlglot.dialects import DuckDB, Spark
@@ -75,7 +76,8 @@ def foreign(sql: str) -> set[str]:
     # lists begin with 1 here and with 0 there
     brackets = {part.sql("spark") for part in tree.find_all(exp.Bracket)}
     commands = {part.sql("spark") for part in tree.find_all(exp.Command)}
-    return (called(sql, Spark) - COMMON - SPARK) | types | brackets | commands
+    written = faults(tree) | spellings(Spark().tokenize(sql))
+    return (called(sql, Spark) - COMMON - SPARK) | types | brackets | commands | written
 
 
 def _texts(node: nodes.Node) -> Iterator[str]:
@@ -90,11 +92,12 @@ def _texts(node: nodes.Node) -> Iterator[str]:
 
 
 def uncommon(template: str) -> set[str]:
-    """The functions that a template calls by itself and that not every engine has."""
+    """What a template calls or writes by itself and that not every engine has."""
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
     # a generic test is a macro by another name
     template = re.sub(r"{%(-?) (end)?test\b", r"{%\1 \2macro", template)
-    return called("\n".join(_texts(environment.parse(template))), DuckDB) - COMMON
+    text = "\n".join(_texts(environment.parse(template)))
+    return (called(text, DuckDB) - COMMON) | spellings(DuckDB().tokenize(text))
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +172,9 @@ def test_only_dispatched_macros_call_what_not_every_engine_has(path: Path) -> No
         ("select a - interval '1 02:00:00' day to second from t", set()),
         ("select '(list_sort(x))' as a -- list(x)", set()),
         ("select a from t where (a) in (select (b) from u)", set()),
+        ("select a from t qualify row_number() over (order by a) = 1", {"select qualify"}),
+        ("from t select a", {"from first"}),
+        ("select a::boolean from t", {"::"}),
     ],
 )
 def test_it_finds_what_spark_lacks(sql: str, words: set[str]) -> None:
@@ -182,6 +188,8 @@ def test_it_finds_what_spark_lacks(sql: str, words: set[str]) -> None:
         ("{{ first_by('epoch_us(a)', 'b') }} as c", {"epoch_us"}),
         ("{% macro m(a) %} list({{ a }}) {% endmacro %}", {"list"}),
         ("{% if a %} select max(b) {% else %} select unnest(b) {% endif %}", {"unnest"}),
+        ("{% macro m(a) %} {{ a }}::boolean {% endmacro %}", {"::"}),
+        ("with a as (from {{ ref('t') }}) select b from a", {"from first"}),
     ],
 )
 def test_it_finds_calls_outside_dispatched_macros(template: str, words: set[str]) -> None:
