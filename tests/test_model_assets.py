@@ -11,14 +11,14 @@ import pytest
 from mkt_assets.lake import Lake
 from mkt_assets.model_assets import store
 from mkt_assets.resources import LakeResource
-from mkt_assets.warehouse import Warehouse
+from mkt_assets.warehouse import Build, Warehouse
 
 KEY = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 @pytest.fixture
 def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setattr(Warehouse, "build_id", lambda _: "0123456789abcdef")
+    monkeypatch.setattr(Warehouse, "build", lambda _: Build("0123456789abcdef", {}))
     segments = pd.DataFrame(
         {
             "user_key": [KEY],

@@ -107,6 +107,7 @@ def prepared_manifest(settings: Settings) -> Path:
     manifest = target_path(settings) / "manifest.json"
     if _is_fresh(manifest):
         return manifest
+    Lake(settings.data_dir).refuse_unusable()
     lock = Lake(settings.data_dir).locks / "dbt-parse.lock"
     with exclusive(lock, "dbt parse", timeout=_PARSE_TIMEOUT_SECONDS):
         if not _is_fresh(manifest):
