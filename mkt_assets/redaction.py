@@ -6,6 +6,7 @@ values, which no message of ours holds in the first place.
 
 from __future__ import annotations
 
+import errno
 import re
 import traceback
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from urllib.parse import quote, unquote
 import duckdb
 import pyarrow as pa
 
-from mkt_assets.errors import MktError
+from mkt_assets.errors import MktError, PassingError
 from mkt_assets.lake import Lake, replacing
 from mkt_assets.privacy import pii
 
@@ -28,6 +29,17 @@ _MOMENT: Final = re.compile(
 REFUSED: Final = "refused.txt"
 #: these quote values, or names of files; what we raise ourselves names a file at most
 _TALKATIVE: Final = (duckdb.Error, pa.ArrowException, OSError, ValueError)
+
+#: what a network file system says while it is away; a full disk or a missing file stays so
+_PASSING: Final = {
+    errno.EAGAIN,
+    errno.ECONNRESET,
+    errno.EHOSTUNREACH,
+    errno.EIO,
+    errno.ENETUNREACH,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+}
 
 T = TypeVar("T")
 
@@ -62,6 +74,7 @@ def speakably(lake: Lake, work: Callable[[], T]) -> T:
 
     Raises:
         MktError: the work was refused, or failed while it read a source.
+        PassingError: it may succeed a little later.
     """
     try:
         return work()
@@ -70,9 +83,11 @@ def speakably(lake: Lake, work: Callable[[], T]) -> T:
         told = redact_words(said)
         if isinstance(error, MktError) and told == said:
             raise
+        passes = isinstance(error, OSError) and error.errno in _PASSING
         if not isinstance(error, MktError):
             told = f"the source could not be read ({type(error).__name__}), details are withheld."
         full = lake.landing / REFUSED
         with replacing(full, mode=0o600) as writing:
             writing.write_text(traceback.format_exc(), encoding="utf-8")
-    raise MktError(f"{told} Unredacted, for the owner of the folder: {full}")
+    kind = PassingError if passes else MktError
+    raise kind(f"{told} Unredacted, for the owner of the folder: {full}")

@@ -34,6 +34,16 @@ nux:
 concurrency:
   runs:
     max_concurrent_runs: 1
+  pools:
+    granularity: run
+    default_limit: 1
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 600
+run_retries:
+  enabled: true
+  max_retries: 1
+  retry_on_asset_or_op_failure: false
 """
 
 
@@ -174,6 +184,7 @@ def run_job(
 
     ``config`` is what the job's assets are told, by step; Dagster keeps it, so it holds no secret.
     """
+    Lake(settings.data_dir).refuse_unusable()
     started = time.monotonic()
     log = _log_file(settings)
     with _own_terminal(out, log) as terminal, warnings.catch_warnings():
