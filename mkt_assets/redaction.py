@@ -7,6 +7,7 @@ values, which no message of ours holds in the first place.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import traceback
 from collections.abc import Callable
@@ -85,9 +86,24 @@ def speakably(lake: Lake, work: Callable[[], T]) -> T:
             raise
         passes = isinstance(error, OSError) and error.errno in _PASSING
         if not isinstance(error, MktError):
-            told = f"the source could not be read ({type(error).__name__}), details are withheld."
-        full = lake.landing / REFUSED
+            told = f"the source could not be read ({_reason(error)}), details are withheld."
+        where = _write_down(lake, traceback.format_exc())
+    raise (PassingError if passes else MktError)(f"{told} {where}")
+
+
+def _reason(error: Exception) -> str:
+    """The kind of an error; of the system's the reason too, which names no file."""
+    kind = type(error).__name__
+    known = isinstance(error, OSError) and error.errno is not None
+    return f"{kind}: {os.strerror(error.errno)}" if known else kind
+
+
+def _write_down(lake: Lake, text: str) -> str:
+    full = lake.landing / REFUSED
+    try:
         with replacing(full, mode=0o600) as writing:
-            writing.write_text(traceback.format_exc(), encoding="utf-8")
-    kind = PassingError if passes else MktError
-    raise kind(f"{told} Unredacted, for the owner of the folder: {full}")
+            writing.write_text(text, encoding="utf-8")
+    except OSError as error:
+        # a full disk: an error raised here would carry the one that it must not show
+        return f"They could not be written down ({_reason(error)})."
+    return f"Unredacted, for the owner of the folder: {full}"

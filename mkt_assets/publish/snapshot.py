@@ -60,6 +60,9 @@ def publish(
     """
     refuse_mixed_builds(lake, models, publication.build.id)
     make_folder(lake.serving / "parquet")
+    if (lake.serving / LINK).exists():
+        # what was killed before it was linked is no version, and must not count as one later
+        prune(lake)
     version = _next_version(lake)
     writing = lake.serving / f".writing-{version}.duckdb"
     twins = lake.serving / "parquet" / f".writing-{version}"
