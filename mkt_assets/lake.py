@@ -6,11 +6,10 @@ or a crash meets the old file or the new one. What stays out: what the files mea
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -26,8 +25,6 @@ from mkt_assets.locks import process_with
 
 _CLOSED = 0o700
 _TEMPORARY = ".writing-"
-#: what a Parquet file begins and ends with; between are a length and a footer
-_MAGIC = b"PAR1"
 #: the warehouse build that a model was computed from, kept in its Parquet metadata
 BUILD_ID = "mkt_build_id"
 
@@ -121,44 +118,6 @@ class Lake:
             raise MktError(f"{table} is not there yet: materialize privacy/{table} first")
         return pd.read_parquet(self.whole(table))
 
-    def refuse_unusable(self) -> None:
-        """Look whether a run may write here, before it begins.
-
-        Raises:
-            MktError: the data directory, or a folder of it, cannot be written by this user.
-        """
-        top = next(place for place in (self.root, *self.root.parents) if place.exists())
-        if not top.is_dir():
-            raise MktError(f"{top} is no folder: set MKT_DATA_DIR to one")
-        inside = sorted(p for p in self.root.glob("*") if p.is_dir()) if top == self.root else []
-        for place in (top, *inside, *sorted(self.locks.glob("*.lock"))):
-            if not os.access(place, os.W_OK | (os.X_OK if place.is_dir() else 0)):
-                raise MktError(
-                    f"{place} cannot be written by user {os.geteuid()}: it belongs to user "
-                    f"{place.stat().st_uid}, or its disk is mounted read-only. Run as its owner, "
-                    "give it to this user (chown -R), or set MKT_DATA_DIR to another folder."
-                )
-
-    def claim(self, identity: Mapping[str, str]) -> None:
-        """Write down at the first run whose data lie here; later runs must be of the same.
-
-        Raises:
-            MktError: the data are another property's, or made up: rows of two are never mixed.
-        """
-        path = self.root / "property.json"
-        if not path.is_file():
-            with replacing(path) as writing:
-                writing.write_text(json.dumps(dict(identity)), encoding="utf-8")
-            return
-        known = json.loads(path.read_text(encoding="utf-8"))
-        other = [k for k in identity if known.get(k, identity[k]) != identity[k]]
-        if other:
-            told = ", ".join(f"{k} {known[k]} there, {identity[k]} here" for k in other)
-            raise MktError(
-                f"{self.root} holds the data of another property ({told}). Set MKT_DATA_DIR to a "
-                "folder of its own, or remove that folder if it is not needed any more."
-            )
-
     def prepare(self) -> None:
         """Make the folders, with the landing area closed to everyone but its owner."""
         self.closed(self.landing)
@@ -182,27 +141,6 @@ class Lake:
         for folder in sorted(self.root.iterdir()):
             if folder.is_symlink() and folder.is_dir():
                 yield from folder.rglob(pattern)
-
-    def refuse_damaged(self, days: Collection[date]) -> None:
-        """Look at both ends of each Parquet file, but of those that a run of ``days`` replaces.
-
-        Raises:
-            MktError: one is cut off or overwritten. No run leaves such; a disk or a person does.
-        """
-        models = self.guarded / "models"
-        made = {self.partition(place.name, day) for place in self.guarded.glob("*") for day in days}
-        damaged = [
-            path
-            for path in sorted(self.guarded.rglob("*.parquet"))
-            if models not in path.parents and path not in made and not _is_whole(path)
-        ]
-        if damaged:
-            named = ", ".join(str(path.relative_to(self.root)) for path in damaged[:5])
-            raise MktError(
-                f"{named}: cut off or overwritten ({len(damaged)} files in all). Look at the disk; "
-                "take them from a backup, or remove them and run their days again (mkt run --from "
-                "D --to D), which makes them anew where the source is still there."
-            )
 
     def sweep(self) -> int:
         """Remove what interrupted runs left half-written; only for who holds the run lock.
@@ -271,14 +209,6 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
         sync(path.parent)
     finally:
         writing.unlink(missing_ok=True)
-
-
-def _is_whole(parquet: Path) -> bool:
-    with parquet.open("rb") as file:
-        begins = file.read(len(_MAGIC))
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - len(_MAGIC), 0))
-        return size > 2 * len(_MAGIC) and begins == file.read() == _MAGIC
 
 
 def make_folder(path: Path) -> None:

@@ -94,8 +94,9 @@ def speakably(lake: Lake, work: Callable[[], T]) -> T:
 def _reason(error: Exception) -> str:
     """The kind of an error; of the system's the reason too, which names no file."""
     kind = type(error).__name__
-    known = isinstance(error, OSError) and error.errno is not None
-    return f"{kind}: {os.strerror(error.errno)}" if known else kind
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{kind}: {os.strerror(error.errno)}"
+    return kind
 
 
 def _write_down(lake: Lake, text: str) -> str:

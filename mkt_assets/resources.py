@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from mkt_assets.data_directory import claim, refuse_damaged, refuse_unusable
 from mkt_assets.lake import Lake
 from mkt_assets.locks import exclusive, is_abandoned, present, wait_until_closed
 from mkt_assets.partitions import days_of_run
@@ -23,7 +24,7 @@ class LakeResource(dg.ConfigurableResource):
 
     root: str
     lock_timeout_seconds: float = 3600.0
-    #: whose data these are; see `Lake.claim`
+    #: whose data these are; see `data_directory.claim`
     identity: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -36,7 +37,7 @@ class LakeResource(dg.ConfigurableResource):
         """Take the run lock, tidy what interrupted runs left, and hold it until the run ends."""
         lake, run = self.lake, context.run
         say = context.log.info if context.log else print
-        lake.refuse_unusable()
+        refuse_unusable(lake)
         name = f"run {run.run_id[:8]}" if run else "a run of unknown id"
         with ExitStack() as held:
             if run:
@@ -49,8 +50,8 @@ class LakeResource(dg.ConfigurableResource):
                 end_dead_runs(context.instance, lake)
             lake.prepare()
             lake.sweep()
-            lake.claim(self.identity)
-            lake.refuse_damaged(days_of_run(run) if run else [])
+            claim(lake, self.identity)
+            refuse_damaged(lake, days_of_run(run) if run else [])
             yield self
 
 

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from mkt_assets.data_directory import claim
 from mkt_assets.lake import Lake
 from mkt_assets.resources import LakeResource, end_dead_runs
 from mkt_assets.runner import _DAGSTER_YAML
@@ -97,7 +98,7 @@ def test_only_runs_whose_process_is_gone_are_ended(tmp_path: Path) -> None:
 
 
 def test_a_run_does_not_begin_where_another_property_lies(tmp_path: Path) -> None:
-    Lake(tmp_path).claim({"source": "sample"})
+    claim(Lake(tmp_path), {"source": "sample"})
     lake = LakeResource(root=str(tmp_path), identity={"source": "files"})
     done = looking.execute_in_process(resources={"lake": lake}, raise_on_error=False)
     assert not done.success

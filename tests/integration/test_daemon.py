@@ -58,6 +58,12 @@ def _day(back: int) -> str:
     return str(datetime.now(UTC).date() - timedelta(days=back))
 
 
+def _soon() -> str:
+    """Once, some minutes from now: after the killed run and before the others are through."""
+    moment = datetime.now(UTC) + timedelta(minutes=8)
+    return f"{moment.minute} {moment.hour} * * *"
+
+
 class Instance:
     """A home as the repository is one: dagster.yaml in it, data below it."""
 
@@ -76,7 +82,7 @@ class Instance:
                 "MKT_SOURCE": "files",
                 "MKT_ADS_URI": str(report),
                 "MKT_START_DATE": _day(11),
-                "MKT_REFRESH_CRON": "* * * * *",
+                "MKT_REFRESH_CRON": _soon(),
                 "DAGSTER_HOME": str(home),
                 "PYTHONWARNINGS": "ignore",
             },
@@ -185,8 +191,9 @@ def told(once: Callable[..., Told], product: Product) -> Told:
         instance.tool("dagster", "schedule", "start", "daily_refresh", *PLACE)
         with instance.daemon():
             runs = instance.wait(
+                # killed, again, person, backfill, schedule
                 lambda runs: (
-                    len(runs) >= 6 and {run["status"] for run in runs} <= {"SUCCESS", "FAILURE"}
+                    len(runs) >= 5 and {run["status"] for run in runs} <= {"SUCCESS", "FAILURE"}
                 )
             )
         return {"killed": killed["id"], "runs": runs}
@@ -204,7 +211,7 @@ def test_the_killed_run_is_ended_and_run_again_by_itself(told: Told) -> None:
 def test_schedule_backfill_and_person_all_succeed(told: Told) -> None:
     others = [run for run in told["runs"] if run["id"] != told["killed"]]
     assert {run["status"] for run in others} == {"SUCCESS"}
-    assert len([run for run in others if "dagster/backfill" in run["tags"]]) == 2
+    assert len([run for run in others if "dagster/backfill" in run["tags"]]) == 1
     assert len([run for run in others if "dagster/schedule_name" in run["tags"]]) == 1
 
 
