@@ -299,7 +299,7 @@ class Campaign:
 
     def _kill_run(self, whom: str, point: float, told: Prints) -> None:
         process = start_run(self.work)
-        if until(process, lambda: cpu_seconds(process.pid) >= point, 0.02):
+        if until(process, lambda: cpu_seconds(process.pid) >= point, 0.1):
             kill(process, whom)
             self._note("kill", whom, self._seen(told), cpu=round(point, 2))
         else:

@@ -39,13 +39,13 @@ def refuse_unusable(lake: Lake) -> None:
 
 
 def claim(lake: Lake, identity: Mapping[str, str]) -> None:
-    """Write down at the first run whose data lie here; later runs must be of the same.
+    """Write down whose data lie here; once there are days, later runs must be of the same.
 
     Raises:
         MktError: the data are another property's, or made up: rows of two are never mixed.
     """
     path = lake.root / "property.json"
-    if not path.is_file():
+    if not path.is_file() or not any(lake.guarded.glob("*/event_date=*")):
         with replacing(path) as writing:
             writing.write_text(json.dumps(dict(identity)), encoding="utf-8")
         return

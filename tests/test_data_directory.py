@@ -47,7 +47,10 @@ def test_what_the_run_makes_anew_may_be_damaged(tmp_path: Path, left: int) -> No
 def test_two_properties_do_not_share_a_data_directory(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     made_up = {"source": "sample", "timezone": "UTC"}
+    claim(lake, {"source": "files", "timezone": "UTC"})
+    # a first try that stored nothing binds nobody
     claim(lake, made_up)
+    lake.partition("events", date(2026, 1, 2)).parent.mkdir(parents=True)
     claim(lake, made_up)
     with pytest.raises(MktError, match=r"source sample there, files here.*MKT_DATA_DIR"):
         claim(lake, {"source": "files", "timezone": "UTC"})

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,9 @@ def test_only_runs_whose_process_is_gone_are_ended(tmp_path: Path) -> None:
 
 
 def test_a_run_does_not_begin_where_another_property_lies(tmp_path: Path) -> None:
-    claim(Lake(tmp_path), {"source": "sample"})
+    lake_there = Lake(tmp_path)
+    lake_there.partition("events", date(2026, 1, 2)).parent.mkdir(parents=True)
+    claim(lake_there, {"source": "sample"})
     lake = LakeResource(root=str(tmp_path), identity={"source": "files"})
     done = looking.execute_in_process(resources={"lake": lake}, raise_on_error=False)
     assert not done.success

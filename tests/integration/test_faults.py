@@ -114,6 +114,8 @@ def night(once: Callable[..., Told], product: Product, wait_for: Callable[[Any],
             events.write_bytes(events.read_bytes()[:-9])
             told["cut off"] = there.mkt("run", "--date", "2025-01-02")
             told["while cut off"] = _seen(there)
+            told["mended"] = there.mkt(*RUN)
+            told["end"] = _seen(there)
         return told
 
     return once("night", make)
@@ -155,3 +157,8 @@ def test_a_damaged_day_is_named_with_its_remedy(night: Told) -> None:
     said = night["cut off"]["out"] + night["cut off"]["err"]
     assert "lake/events/event_date=2025-01-01/events.parquet: cut off" in said
     assert "run their days again" in said
+    assert night["mended"]["code"] == 0, night["mended"]
+    assert night["end"]["prints"].keys() == night["first"]["prints"].keys()
+    for table, wanted in night["first"]["prints"].items():
+        if table != "publication":
+            assert night["end"]["prints"][table] == wanted, table
