@@ -29,7 +29,7 @@ from mkt_assets.privacy import checks as privacy_checks
 from mkt_assets.publish import assets as publish
 from mkt_assets.publish import checks as publish_checks
 from mkt_assets.resources import LakeResource
-from mkt_assets.schedules import JOBS, daily_refresh
+from mkt_assets.schedules import JOBS, daily_refresh, killed_runs
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
 
@@ -53,7 +53,11 @@ def default_resources() -> dict[str, Any]:
     data = settings().data_dir
     return {
         "dbt": marts.dbt_resource(),
-        "lake": LakeResource(root=str(data), lock_timeout_seconds=settings().lock_timeout_seconds),
+        "lake": LakeResource(
+            root=str(data),
+            lock_timeout_seconds=settings().lock_timeout_seconds,
+            identity=settings().identity,
+        ),
         "warehouse": Warehouse(database=str(Lake(data).warehouse)),
     }
 
@@ -73,6 +77,7 @@ def build_defs(
         loggers=loggers,
         resources={**default_resources(), **(resources or {})},
         schedules=[daily_refresh],
+        sensors=[killed_runs],
     )
 
 

@@ -7,6 +7,10 @@ class MktError(Exception):
     """Any refusal by this platform; the command line prints it and exits with 1."""
 
 
+class PassingError(MktError):
+    """A source could not be read for a reason that may be gone in a minute."""
+
+
 class InputError(MktError):
     """An input was refused.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ import pyarrow.parquet as pq
 
 from mkt_assets.contracts import Table
 from mkt_assets.errors import MktError
+from mkt_assets.locks import process_with
 
+_CLOSED = 0o700
 _TEMPORARY = ".writing-"
 #: the warehouse build that a model was computed from, kept in its Parquet metadata
 BUILD_ID = "mkt_build_id"
@@ -72,6 +75,10 @@ class Lake:
         """Lock files."""
         return self.root / "locks"
 
+    def presence(self, run_id: str) -> Path:
+        """Held by a run's process as long as it lives."""
+        return self.locks / "runs" / run_id
+
     @property
     def warehouse(self) -> Path:
         """The DuckDB file that dbt alone writes."""
@@ -119,13 +126,30 @@ class Lake:
 
     def closed(self, place: Path) -> Path:
         """Make a folder that only its owner may enter, and keep it so."""
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        place.chmod(0o700)
+        place.mkdir(parents=True, exist_ok=True, mode=_CLOSED)
+        # where it is closed already it may be another user's, who alone may change it
+        if stat.S_IMODE(place.stat().st_mode) != _CLOSED:
+            place.chmod(_CLOSED)
         return place
 
+    def find(self, pattern: str) -> Iterator[Path]:
+        """What lies below the data directory, in folders too that are links to another disk."""
+        if not self.root.is_dir():
+            return
+        yield from self.root.rglob(pattern)
+        # rglob follows no link but the one that it starts from
+        for folder in sorted(self.root.iterdir()):
+            if folder.is_symlink() and folder.is_dir():
+                yield from folder.rglob(pattern)
+
     def sweep(self) -> int:
-        """Remove what interrupted runs left half-written; only for who holds the run lock."""
-        left = list(self.root.rglob(f"{_TEMPORARY}*")) if self.root.is_dir() else []
+        """Remove what interrupted runs left half-written; only for who holds the run lock.
+
+        So is a WAL beside a published version: versions are never written, so a client opened one
+        read-write by mistake, and its changes would be shown to everybody else.
+        """
+        left = list(self.find(f"{_TEMPORARY}*"))
+        left += [w for w in self.serving.glob("v-*.wal") if process_with(w.with_suffix("")) is None]
         for path in left:
             if path.is_dir():
                 shutil.rmtree(path)
@@ -175,7 +199,7 @@ class Lake:
 @contextmanager
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
     """A temporary path to write: it becomes ``path`` when the body ends well, else it goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     writing = path.parent / f"{_TEMPORARY}{path.name}"
     try:
         yield writing
@@ -185,6 +209,14 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
         sync(path.parent)
     finally:
         writing.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, so that a power cut cannot take the name away again."""
+    missing = [place for place in (path, *path.parents) if not place.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for place in missing:
+        sync(place.parent)
 
 
 def sync(path: Path) -> None:

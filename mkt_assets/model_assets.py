@@ -8,8 +8,9 @@ import pandas as pd
 
 from mkt_assets.contract_checks import violations
 from mkt_assets.contracts import REGISTRY
+from mkt_assets.errors import MktError
 from mkt_assets.metadata import COLUMNS, described, preview, table_schema
-from mkt_assets.partitions import SINGLE_RUN
+from mkt_assets.partitions import POOL, SINGLE_RUN
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
@@ -36,7 +37,7 @@ def model_asset(path: str, *, deps: Sequence[str]) -> Callable[..., Any]:
 
 def model_assets(name: str, *specs: dg.AssetSpec) -> Callable[..., Any]:
     """One step that makes several tables; it runs a range of days as one run."""
-    return dg.multi_asset(name=name, specs=specs, backfill_policy=SINGLE_RUN)
+    return dg.multi_asset(name=name, specs=specs, backfill_policy=SINGLE_RUN, pool=POOL)
 
 
 def store(
@@ -44,11 +45,26 @@ def store(
 ) -> dg.MaterializeResult:
     """Replace the table ``path`` and say what a person wants to see of it."""
     table = REGISTRY[path]
-    lake.lake.write_model(table, frame, warehouse.build_id())
+    lake.lake.write_model(table, frame, warehouse.build().id)
     # Dagster keeps metadata for good, so no key of a person belongs there
     told = frame[[c.name for c in table.columns if c.privacy == "none"]]
     shown = described(len(frame), preview=preview(told), **metadata)
     return dg.MaterializeResult(asset_key=path.split("/"), metadata=shown)
+
+
+def read_model(lake: LakeResource, warehouse: Warehouse, path: str) -> pd.DataFrame:
+    """A model table that an earlier asset made from the marts as they are now.
+
+    Raises:
+        MktError: it was never made, or from other marts: what is made from it would mix two builds.
+    """
+    frame = lake.lake.read_model(path)
+    build = warehouse.build().id
+    if lake.lake.build_of(path) != build:
+        raise MktError(
+            f"{path} was computed from other marts than build {build}: materialize it again first"
+        )
+    return frame
 
 
 def contract_checks(stage: str) -> list[dg.AssetChecksDefinition]:

@@ -15,6 +15,9 @@ DAILY = dg.DailyPartitionsDefinition(
 #: every asset runs a range of days as one run, the unpartitioned ones too
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 
+#: what every asset uses; `dagster.yaml` lets one run at a time use it, and lets the others queue
+POOL = "mkt_data_directory"
+
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 

@@ -6,6 +6,8 @@ values, which no message of ours holds in the first place.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import traceback
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from urllib.parse import quote, unquote
 import duckdb
 import pyarrow as pa
 
-from mkt_assets.errors import MktError
+from mkt_assets.errors import MktError, PassingError
 from mkt_assets.lake import Lake, replacing
 from mkt_assets.privacy import pii
 
@@ -28,6 +30,17 @@ _MOMENT: Final = re.compile(
 REFUSED: Final = "refused.txt"
 #: these quote values, or names of files; what we raise ourselves names a file at most
 _TALKATIVE: Final = (duckdb.Error, pa.ArrowException, OSError, ValueError)
+
+#: what a network file system says while it is away; a full disk or a missing file stays so
+_PASSING: Final = {
+    errno.EAGAIN,
+    errno.ECONNRESET,
+    errno.EHOSTUNREACH,
+    errno.EIO,
+    errno.ENETUNREACH,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+}
 
 T = TypeVar("T")
 
@@ -62,6 +75,7 @@ def speakably(lake: Lake, work: Callable[[], T]) -> T:
 
     Raises:
         MktError: the work was refused, or failed while it read a source.
+        PassingError: it may succeed a little later.
     """
     try:
         return work()
@@ -70,9 +84,27 @@ def speakably(lake: Lake, work: Callable[[], T]) -> T:
         told = redact_words(said)
         if isinstance(error, MktError) and told == said:
             raise
+        passes = isinstance(error, OSError) and error.errno in _PASSING
         if not isinstance(error, MktError):
-            told = f"the source could not be read ({type(error).__name__}), details are withheld."
-        full = lake.landing / REFUSED
+            told = f"the source could not be read ({_reason(error)}), details are withheld."
+        where = _write_down(lake, traceback.format_exc())
+    raise (PassingError if passes else MktError)(f"{told} {where}")
+
+
+def _reason(error: Exception) -> str:
+    """The kind of an error; of the system's the reason too, which names no file."""
+    kind = type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{kind}: {os.strerror(error.errno)}"
+    return kind
+
+
+def _write_down(lake: Lake, text: str) -> str:
+    full = lake.landing / REFUSED
+    try:
         with replacing(full, mode=0o600) as writing:
-            writing.write_text(traceback.format_exc(), encoding="utf-8")
-    raise MktError(f"{told} Unredacted, for the owner of the folder: {full}")
+            writing.write_text(text, encoding="utf-8")
+    except OSError as error:
+        # a full disk: an error raised here would carry the one that it must not show
+        return f"They could not be written down ({_reason(error)})."
+    return f"Unredacted, for the owner of the folder: {full}"

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mkt_assets.data_directory import refuse_unusable
 from mkt_assets.errors import InputError, MktError
 from mkt_assets.lake import Lake
 from mkt_assets.locks import exclusive
@@ -34,6 +35,16 @@ nux:
 concurrency:
   runs:
     max_concurrent_runs: 1
+  pools:
+    granularity: run
+    default_limit: 1
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 600
+run_retries:
+  enabled: true
+  max_retries: 1
+  retry_on_asset_or_op_failure: false
 """
 
 
@@ -174,6 +185,7 @@ def run_job(
 
     ``config`` is what the job's assets are told, by step; Dagster keeps it, so it holds no secret.
     """
+    refuse_unusable(Lake(settings.data_dir))
     started = time.monotonic()
     log = _log_file(settings)
     with _own_terminal(out, log) as terminal, warnings.catch_warnings():

@@ -5,14 +5,20 @@ from datetime import timedelta
 import dagster as dg
 
 from mkt_assets.calendar_days import late_window
+from mkt_assets.lake import Lake
 from mkt_assets.partitions import range_tags
+from mkt_assets.resources import end_dead_runs
 from mkt_assets.settings import settings
 
 #: asked for, it does not happen overnight because a variable changed
 _ROTATION = dg.AssetSelection.assets(*([["privacy", "key_rotation"]] if settings().has_ga4 else []))
 
+#: a run whose process died is run again whole: what it had made may not fit what came since
+_WHOLE = {"dagster/retry_strategy": "ALL_STEPS"}
+
 daily_marketing = dg.define_asset_job(
     "daily_marketing",
+    tags=_WHOLE,
     selection=dg.AssetSelection.all() - _ROTATION,
     description="From raw events and spend to the published file and the DSP payload.",
 )
@@ -28,11 +34,13 @@ _ABOUT_PEOPLE = [
     dg.define_asset_job(
         "erase_subjects",
         selection=_DOWNSTREAM | dg.AssetSelection.assets(["privacy", "erasures"]),
+        tags=_WHOLE,
         description="People of a subject file out of everything that lies here; publish anew.",
     ),
     dg.define_asset_job(
         "rotate_keys",
         selection=_DOWNSTREAM | _ROTATION,
+        tags=_WHOLE,
         description="Stored pseudonyms from older keys to the active one, then publish anew.",
     ),
 ]
@@ -50,3 +58,14 @@ def daily_refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     moment = context.scheduled_execution_time.astimezone(settings().tz)
     first, last = late_window(settings(), moment.date() - timedelta(days=1))
     return dg.RunRequest(run_key=str(last), tags=range_tags(first, last))
+
+
+@dg.sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=60,
+    description="Ends runs whose process was killed: the queue would wait for them for ever.",
+)
+def killed_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """A machine that was switched off in the night must not stop every night after it."""
+    ended = end_dead_runs(context.instance, Lake(settings().data_dir))
+    return dg.SkipReason(f"ended: {', '.join(ended)}" if ended else "no run was killed")

@@ -260,6 +260,11 @@ class Settings(BaseSettings):
         return self.source == "sample" or self.experiments_uri is not None
 
     @property
+    def identity(self) -> dict[str, str]:
+        """What the rows of one data directory have in common: a day is a day of one time zone."""
+        return {"source": self.source, "timezone": self.timezone}
+
+    @property
     def absent(self) -> dict[str, str]:
         """What cannot be computed with these inputs, and why."""
         reasons = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,14 @@ import pandas as pd
 from dagster_duckdb import DuckDBResource
 
 from mkt_assets.errors import MktError
-from mkt_assets.lake import replacing
+from mkt_assets.lake import replacing, sync
+from mkt_assets.locks import wait_until_closed
 
 _READ_WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.2
+#: DuckDB has one class of error for all of these
+_NEWER = "created with a newer version of DuckDB"
+_DAMAGED = ("not a valid DuckDB database", "Could not read enough bytes", "Corrupt database file")
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,14 @@ class Relation:
     schema: str
     rows: int
     columns: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Build:
+    """What the marts are now: equal contents have equal ids."""
+
+    id: str
+    tables: dict[str, dict[str, object]]
 
 
 class Warehouse(DuckDBResource):
@@ -90,16 +102,60 @@ class Warehouse(DuckDBResource):
             ).fetchall()
             return {name: _relation(connection, schema, name) for schema, name in found}
 
-    def build_id(self) -> str:
-        """The current build of the marts: equal contents have equal ids.
+    def build(self) -> Build:
+        """The current build of the marts.
 
         Raises:
-            MktError: the marts were never built.
+            MktError: there is none, or the last one did not end well.
         """
         if not self._build_file.is_file():
-            raise MktError("the marts have no build id: materialize the marts first")
+            raise MktError(
+                "the marts have no build id: they were never built, or their last build did not "
+                "end well. Materialize the marts first."
+            )
         told = json.loads(self._build_file.read_text(encoding="utf-8"))
-        return str(told["build_id"])
+        return Build(str(told["build_id"]), told["tables"])
+
+    def make_ready(self, *, timeout: float, say: Callable[[str], object]) -> None:
+        """Before dbt begins: nobody else has the file open, it can be read, and no build is known.
+
+        A build that does not end well thus has no id, and nothing of it is published.
+
+        Raises:
+            MktError: somebody has it open for too long, or a newer DuckDB wrote it.
+        """
+        database = Path(self.database)
+        wait_until_closed(database, timeout=timeout, say=say)
+        self._build_file.unlink(missing_ok=True)
+        if database.is_file():
+            sync(database.parent)
+            self.drop_if_damaged(say, read_all=False)
+
+    def drop_if_damaged(self, say: Callable[[str], object], *, read_all: bool = True) -> bool:
+        """Remove a file that cannot be read: all that it holds is built anew from the lake.
+
+        Raises:
+            MktError: it is whole, but a newer DuckDB wrote it.
+        """
+        try:
+            with duckdb.connect(self.database, read_only=True) as connection:
+                for table in mart_tables(connection) if read_all else []:
+                    fingerprint(connection, f"marts.{table}")
+        except duckdb.Error as error:
+            problem = str(error)
+        else:
+            return False
+        if _NEWER in problem:
+            raise MktError(
+                f"{self.database} was written by a newer DuckDB than {duckdb.__version__}: upgrade "
+                "this installation, or remove the file, and the next run builds it anew."
+            )
+        if not any(words in problem for words in _DAMAGED):
+            return False
+        Path(self.database).unlink()
+        Path(f"{self.database}.wal").unlink(missing_ok=True)
+        say(f"{self.database} was damaged ({problem.splitlines()[0]}): it is built anew")
+        return True
 
     @property
     def _build_file(self) -> Path:

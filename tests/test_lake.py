@@ -92,3 +92,28 @@ def test_a_model_without_a_column_is_refused(tmp_path: Path) -> None:
 def test_reading_a_model_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(MktError, match="materialize it first"):
         Lake(tmp_path).read_model("insights/things")
+
+
+def test_a_linked_folder_on_another_disk_is_swept_too(tmp_path: Path) -> None:
+    elsewhere, root = tmp_path / "elsewhere", tmp_path / "data"
+    elsewhere.mkdir()
+    root.mkdir()
+    (root / "landing").symlink_to(elsewhere)
+    (elsewhere / ".writing-events.parquet").write_text("half")
+    lake = Lake(root)
+    lake.prepare()
+    assert lake.sweep() == 1
+    assert list(elsewhere.iterdir()) == []
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o700
+
+
+def test_new_folders_are_on_the_disk_before_the_file_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(
+        "mkt_assets.lake.sync", lambda path: synced.append(str(path.relative_to(tmp_path)))
+    )
+    with replacing(tmp_path / "a" / "b" / "c.txt") as writing:
+        writing.write_text("new")
+    assert synced == ["a", ".", "a/b/.writing-c.txt", "a/b"]

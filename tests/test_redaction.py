@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mkt_assets.errors import InputError, MktError
+from mkt_assets.errors import InputError, MktError, PassingError
 from mkt_assets.lake import Lake
 from mkt_assets.privacy import judging
 from mkt_assets.privacy.pii import REDACTED
@@ -115,3 +117,30 @@ def test_an_error_of_the_engine_never_shows_its_values(lake: Lake) -> None:
 def test_work_that_ends_well_gives_its_result(lake: Lake) -> None:
     assert speakably(lake, lambda: 7) == 7
     assert not (lake.landing / REFUSED).exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "passes"), [(errno.ESTALE, True), (errno.EIO, True), (errno.ENOSPC, False)]
+)
+def test_what_may_be_gone_in_a_minute_is_told_apart(lake: Lake, number: int, passes: bool) -> None:
+    def work() -> None:
+        raise OSError(number, os.strerror(number), "/data/jane.doe@example.com/events.csv")
+
+    with pytest.raises(MktError) as caught:
+        speakably(lake, work)
+    assert isinstance(caught.value, PassingError) == passes
+    assert os.strerror(number) in str(caught.value)
+    assert "jane" not in str(caught.value)
+
+
+def test_a_disk_too_full_to_write_the_reason_down_does_not_show_it(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/jane.doe@example.com")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(MktError, match=r"could not be written down .*No space left") as caught:
+        speakably(lake, lambda: duckdb.execute("select 'Jane Doe'::int"))
+    assert "jane" not in str(caught.value).lower()
+    assert caught.value.__context__ is None

@@ -10,8 +10,8 @@ from mkt_assets.contracts import ACTIVATION
 from mkt_assets.lake import replacing
 from mkt_assets.marts.queries import CHANNELS, LINEAGE_IDS
 from mkt_assets.metadata import COLUMNS, described
-from mkt_assets.model_assets import model_asset, store
-from mkt_assets.partitions import SINGLE_RUN, days_of_run
+from mkt_assets.model_assets import model_asset, read_model, store
+from mkt_assets.partitions import POOL, SINGLE_RUN, days_of_run
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
@@ -26,7 +26,7 @@ def creative_library(lake: LakeResource, warehouse: Warehouse) -> dg.Materialize
     """Write copy for each audience and judge it; people approve."""
     known = settings()
     channels = warehouse.query(CHANNELS) if known.has_ads else None
-    segments = lake.lake.read_model(_SEGMENTS[0]) if known.has_ga4 else None
+    segments = read_model(lake, warehouse, _SEGMENTS[0]) if known.has_ga4 else None
     library = build_library(channels, segments, currency=known.currency)
     return store(lake, warehouse, "activation/creative_library", library)
 
@@ -42,24 +42,25 @@ def creative_library(lake: LakeResource, warehouse: Warehouse) -> dg.Materialize
     owners=[ACTIVATION],
     kinds={"python", "json"},
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
 )
 def dsp_payload(
     context: dg.AssetExecutionContext, lake: LakeResource, warehouse: Warehouse
 ) -> dg.MaterializeResult:
     """Put the payload together, valid by schema and rules, and write it under its run date."""
-    known, models = settings(), lake.lake
+    known = settings()
     days = days_of_run(context.run) or [last_complete_day(known)]
     built = payload.build(
         days[-1],
-        models.read_model(_BUDGET[0]) if known.has_ads else None,
-        models.read_model("activation/creative_library"),
-        segment_sizes(models.read_model(_SEGMENTS[0])) if known.has_ga4 else None,
+        read_model(lake, warehouse, _BUDGET[0]) if known.has_ads else None,
+        read_model(lake, warehouse, "activation/creative_library"),
+        segment_sizes(read_model(lake, warehouse, _SEGMENTS[0])) if known.has_ga4 else None,
         warehouse.query(LINEAGE_IDS)["lineage_id"],
         currency=known.currency,
         policy_version=known.policy.stamp,
         absent=known.absent,
     )
-    path = models.payload(days[-1])
+    path = lake.lake.payload(days[-1])
     with replacing(path) as writing:
         writing.write_bytes(payload.write_bytes(built))
     return dg.MaterializeResult(

@@ -1,15 +1,16 @@
 """Raw rows as Dagster assets: landed as they came, in an area that only their owner may enter."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 
 from mkt_assets.calendar_days import last_complete_day
 from mkt_assets.contracts import PRIVACY_OFFICE
+from mkt_assets.errors import PassingError
 from mkt_assets.ingest.file_source import make_source
 from mkt_assets.ingest.sources import (
     ADS,
@@ -22,23 +23,34 @@ from mkt_assets.ingest.sources import (
     raw_whole,
 )
 from mkt_assets.metadata import COLUMNS, described, parquet_schema
-from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of
+from mkt_assets.partitions import DAILY, POOL, SINGLE_RUN, days_of
 from mkt_assets.redaction import speakably
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 
 GROUP = "ingest"
+_RETRIES, _RETRY_SECONDS = 2, 30
+T = TypeVar("T")
 _COMMON: dict[str, Any] = {
     "group_name": GROUP,
     "owners": [PRIVACY_OFFICE],
     "kinds": {"python", "parquet"},
     "backfill_policy": SINGLE_RUN,
+    "pool": POOL,
 }
 
 
 def source(lake: LakeResource) -> Source:
     """The source that the settings name."""
     return make_source(lake.lake, settings())
+
+
+def _landed(lake: LakeResource, land: Callable[[], T]) -> T:
+    """Land; once more where a network file system was away for a moment, and for nothing else."""
+    try:
+        return speakably(lake.lake, land)
+    except PassingError as error:
+        raise dg.RetryRequested(_RETRIES, _RETRY_SECONDS) from error
 
 
 def _told(
@@ -72,7 +84,7 @@ def _told(
 def raw_events(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Land the asked days."""
     days = days_of(context)
-    landed = speakably(lake.lake, lambda: source(lake).land_events(days))
+    landed = _landed(lake, lambda: source(lake).land_events(days))
     return _told(landed, lake.lake.landed(EVENTS, days[-1]))
 
 
@@ -87,7 +99,7 @@ def raw_ad_performance(
 ) -> dg.MaterializeResult:
     """Land the asked days."""
     days = days_of(context)
-    landed = speakably(lake.lake, lambda: source(lake).land_ads(days))
+    landed = _landed(lake, lambda: source(lake).land_ads(days))
     return _told(landed, lake.lake.landed(ADS, days[-1]))
 
 
@@ -99,7 +111,7 @@ def raw_ad_performance(
 def raw_consent_log(lake: LakeResource) -> dg.MaterializeResult:
     """Land the whole log: consent given long ago still counts today."""
     upto = last_complete_day(settings())
-    landed = speakably(lake.lake, lambda: source(lake).land_consent(upto))
+    landed = _landed(lake, lambda: source(lake).land_consent(upto))
     return _told(landed, raw_whole(lake.lake, CONSENT))
 
 
@@ -111,7 +123,7 @@ def raw_consent_log(lake: LakeResource) -> dg.MaterializeResult:
 def raw_contacts(lake: LakeResource) -> dg.MaterializeResult:
     """Land every contact, consented or not: consent is the guard's to judge."""
     upto = last_complete_day(settings())
-    landed = speakably(lake.lake, lambda: source(lake).land_contacts(upto))
+    landed = _landed(lake, lambda: source(lake).land_contacts(upto))
     return _told(landed, raw_whole(lake.lake, CONTACTS))
 
 
@@ -123,7 +135,7 @@ def raw_contacts(lake: LakeResource) -> dg.MaterializeResult:
 def raw_experiments(lake: LakeResource) -> dg.MaterializeResult:
     """Land every test."""
     upto = last_complete_day(settings())
-    landed = speakably(lake.lake, lambda: source(lake).land_experiments(upto))
+    landed = _landed(lake, lambda: source(lake).land_experiments(upto))
     return _told(landed, raw_whole(lake.lake, EXPERIMENTS))
 
 

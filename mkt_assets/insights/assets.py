@@ -7,7 +7,7 @@ from mkt_assets.insights import charts, trends
 from mkt_assets.insights.insights import compose
 from mkt_assets.marts.queries import CAMPAIGN_DAYS
 from mkt_assets.metadata import picture
-from mkt_assets.model_assets import model_asset, store
+from mkt_assets.model_assets import model_asset, read_model, store
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
@@ -37,8 +37,8 @@ def ranked_insights(lake: LakeResource, warehouse: Warehouse) -> dg.MaterializeR
     daily = warehouse.query(CAMPAIGN_DAYS)
     said = compose(
         daily,
-        lake.lake.read_model("insights/anomalies"),
-        lake.lake.read_model("insights/trends"),
+        read_model(lake, warehouse, "insights/anomalies"),
+        read_model(lake, warehouse, "insights/trends"),
         currency=settings().currency,
     )
     chart = picture(charts.daily_spend_revenue(daily))

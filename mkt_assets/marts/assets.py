@@ -23,7 +23,7 @@ from mkt_assets.marts.dbt import (
 from mkt_assets.marts.dbt_tests import RESULTS, described, messages, sample_query
 from mkt_assets.marts.own_seeds import write_own_seeds
 from mkt_assets.metadata import COLUMNS, preview
-from mkt_assets.partitions import SINGLE_RUN
+from mkt_assets.partitions import POOL, SINGLE_RUN
 from mkt_assets.project import dbt_project_dir
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
@@ -60,6 +60,7 @@ PROJECT = DbtProject(dbt_project_dir(), profiles_dir=dbt_project_dir())
     dagster_dbt_translator=MartsTranslator(),
     project=PROJECT,
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
     name="dbt_marts",
 )
 def dbt_marts(
@@ -69,6 +70,7 @@ def dbt_marts(
     warehouse: Warehouse,
 ) -> Iterator[Any]:
     """Build and test the models, then fingerprint what was built."""
+    warehouse.make_ready(timeout=settings().lock_timeout_seconds, say=context.log.warning)
     export_environment(settings())
     write_own_seeds(settings(), seeds_path(settings()))
     # unit tests prove the models on made-up rows; they belong to CI, not to every night
@@ -92,6 +94,7 @@ def dbt_marts(
         else:
             yield _measured(event, built, lineage)
     if failure:
+        warehouse.drop_if_damaged(context.log.error)
         raise failure
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mkt_assets.data_directory import refuse_unusable
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake
 from mkt_assets.locks import exclusive
@@ -108,6 +109,7 @@ def prepared_manifest(settings: Settings) -> Path:
     manifest = target_path(settings) / "manifest.json"
     if _is_fresh(manifest):
         return manifest
+    refuse_unusable(Lake(settings.data_dir))
     lock = Lake(settings.data_dir).locks / "dbt-parse.lock"
     with exclusive(lock, "dbt parse", timeout=_PARSE_TIMEOUT_SECONDS):
         if not _is_fresh(manifest):

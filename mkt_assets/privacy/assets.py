@@ -22,7 +22,7 @@ from mkt_assets.metadata import (
     preview,
     table_schema,
 )
-from mkt_assets.partitions import DAILY, SINGLE_RUN, days_of, days_of_run
+from mkt_assets.partitions import DAILY, POOL, SINGLE_RUN, days_of, days_of_run
 from mkt_assets.privacy import (
     ad_refusals,
     charts,
@@ -145,6 +145,7 @@ def _told(
     ],
     partitions_def=DAILY,
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
 )
 def guarded_events(
     context: dg.AssetExecutionContext, lake: LakeResource
@@ -185,6 +186,7 @@ def guarded_events(
     ],
     partitions_def=DAILY,
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
 )
 def guarded_ads(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Stamp lineage and redact what personal data names may hold."""
@@ -202,6 +204,7 @@ def guarded_ads(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mat
         )
     ],
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
 )
 def guarded_consent(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Replace the identifiers of the consent log by the same pseudonyms as the events'."""
@@ -230,6 +233,7 @@ def guarded_consent(context: dg.AssetExecutionContext, lake: LakeResource) -> dg
         )
     ],
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
 )
 def match_keys(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Bring the vault up to today; counts are told, never a key."""
@@ -260,6 +264,7 @@ def match_keys(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mate
         )
     ],
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
 )
 def guarded_experiments(
     context: dg.AssetExecutionContext, lake: LakeResource
@@ -286,6 +291,7 @@ class Erasure(dg.Config):
     owners=[PRIVACY_OFFICE],
     kinds={"duckdb", "parquet"},
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
 )
 def erasures(
     context: dg.AssetExecutionContext, lake: LakeResource, config: Erasure
@@ -325,6 +331,7 @@ class Rotation(dg.Config):
     owners=[PRIVACY_OFFICE],
     kinds={"duckdb", "parquet"},
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
 )
 def key_rotation(
     context: dg.AssetExecutionContext, lake: LakeResource, config: Rotation
@@ -367,6 +374,7 @@ def key_rotation(
     owners=[PRIVACY_OFFICE],
     kinds={"python"},
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
 )
 def kept_no_longer(lake: LakeResource) -> dg.MaterializeResult:
     """Purge; what this run landed is new and stays."""
@@ -412,6 +420,7 @@ _GUARDED = [
         )
     ],
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
 )
 def lineage_ledger(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Close the ledger: the guards wrote its lines, this adds them up for people."""

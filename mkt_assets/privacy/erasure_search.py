@@ -102,7 +102,7 @@ def _sought(lake: Lake, ring: KeyRing, subjects: Subjects | None) -> set[str]:
 
 def _files(lake: Lake) -> Iterator[Path]:
     apart = {lake.erasures, lake.root / "keys", lake.locks}
-    for path in sorted(lake.root.rglob("*")):
+    for path in sorted(lake.find("*")):
         is_file = path.is_file() and not path.is_symlink()
         if is_file and not apart & set(path.parents):
             yield path

@@ -6,7 +6,7 @@ import dagster as dg
 
 from mkt_assets.contracts import ANALYTICS, PUBLICATION, REGISTRY
 from mkt_assets.metadata import COLUMNS, described, table_schema
-from mkt_assets.partitions import SINGLE_RUN
+from mkt_assets.partitions import POOL, SINGLE_RUN
 from mkt_assets.privacy.erasure import complete
 from mkt_assets.publish.snapshot import LINK, Publication, publish
 from mkt_assets.publish.tables import published_marts, published_models
@@ -31,6 +31,7 @@ _MODELS = published_models(settings())
     owners=[ANALYTICS],
     kinds={"duckdb", "parquet"},
     backfill_policy=SINGLE_RUN,
+    pool=POOL,
 )
 def bi_snapshot(
     context: dg.AssetExecutionContext, lake: LakeResource, warehouse: Warehouse
@@ -39,7 +40,7 @@ def bi_snapshot(
     publication = Publication(
         run_id=context.run.run_id,
         published_at=datetime.now(UTC),
-        build_id=warehouse.build_id(),
+        build=warehouse.build(),
         absent=settings().absent,
     )
     models = [REGISTRY[path] for path in _MODELS]
@@ -54,7 +55,7 @@ def bi_snapshot(
             ),
             path=dg.MetadataValue.path(lake.lake.serving / LINK),
             version=published.path.name,
-            build_id=publication.build_id,
+            build_id=publication.build.id,
             absent=dict(publication.absent),
         )
         | {COLUMNS: table_schema(PUBLICATION.columns)}

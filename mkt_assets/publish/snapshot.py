@@ -19,7 +19,9 @@ import duckdb
 
 from mkt_assets.contracts import PUBLICATION, Table
 from mkt_assets.errors import MktError
-from mkt_assets.lake import Lake, sql_text, sync
+from mkt_assets.lake import Lake, make_folder, sql_text, sync
+from mkt_assets.locks import process_with
+from mkt_assets.warehouse import Build, fingerprint
 
 LINK = "mkt_bi.duckdb"
 #: DuckDB 2.0's own format opens in no 1.x client, and most BI tools embed one
@@ -34,7 +36,7 @@ class Publication:
 
     run_id: str
     published_at: datetime
-    build_id: str
+    build: Build
     absent: Mapping[str, str]
 
 
@@ -52,12 +54,16 @@ def publish(
     """Write the next version and swap it in; on any failure the last good one stays.
 
     Raises:
-        MktError: a model was computed from another build of the marts, or is missing.
+        MktError: a model was computed from another build of the marts, or is missing; or the
+            warehouse does not hold that build.
         duckdb.Error: the version could not be written, on a full disk for instance.
     """
-    refuse_mixed_builds(lake, models, publication.build_id)
-    lake.serving.mkdir(parents=True, exist_ok=True)
-    version = f"v-{time.time_ns()}"
+    refuse_mixed_builds(lake, models, publication.build.id)
+    make_folder(lake.serving / "parquet")
+    if (lake.serving / LINK).exists():
+        # what was killed before it was linked is no version, and must not count as one later
+        prune(lake)
+    version = _next_version(lake)
     writing = lake.serving / f".writing-{version}.duckdb"
     twins = lake.serving / "parquet" / f".writing-{version}"
     final = lake.serving / f"{version}.duckdb"
@@ -66,14 +72,16 @@ def publish(
         writing.chmod(0o444)
         sync(writing)
         twins.replace(twins.with_name(version))
+        sync(twins.parent)
         writing.replace(final)
+        # the file is on the disk under its name before anything points to it
+        sync(lake.serving)
         _link(lake.serving / LINK, final)
     finally:
         for leftover in lake.serving.glob(f".writing-{version}*"):
             leftover.unlink()
         shutil.rmtree(twins, ignore_errors=True)
-    # an older version may still know whom an erasure took out, or a retired key
-    prune(lake, keep=1 if lake.outdated.exists() else KEPT_VERSIONS)
+    prune(lake)
     lake.outdated.unlink(missing_ok=True)
     return Published(final, rows)
 
@@ -90,6 +98,17 @@ def refuse_mixed_builds(lake: Lake, models: Sequence[Table], build_id: str) -> N
         raise MktError(
             f"{', '.join(stale)} were computed from other marts than build {build_id}. "
             "Materialize them again, then publish: figures of two builds are never mixed."
+        )
+
+
+def refuse_other_marts(con: duckdb.DuckDBPyConnection, marts: Sequence[str], build: Build) -> None:
+    """Raise when what was copied is not, row by row, what the build is known to hold."""
+    other = [m for m in marts if fingerprint(con, f"snap.marts.{m}") != build.tables.get(m)]
+    if other:
+        raise MktError(
+            f"marts.{', marts.'.join(other)} in the warehouse are not those of build {build.id}: "
+            "dbt was run beside the platform. Materialize the marts and what is computed from "
+            "them, then publish."
         )
 
 
@@ -115,6 +134,7 @@ def _write(
             place = _text(lake.model(model.path))
             con.execute(f"create table snap.marts.{model.name} as from read_parquet({place})")
             _comment(con, model)
+        refuse_other_marts(con, marts, publication.build)
         rows = {name: _count(con, name) for name in [*marts, *(m.name for m in models)]}
         _describe(con, publication, rows)
         con.execute("commit")
@@ -143,7 +163,7 @@ def _describe(
         {
             "run_id": publication.run_id,
             "published_at": publication.published_at,
-            "build_id": publication.build_id,
+            "build_id": publication.build.id,
             "lineage_ids": lineage,
             "row_counts": {"key": list(rows), "value": list(rows.values())},
             "absent": {
@@ -190,15 +210,34 @@ def _link(link: Path, target: Path) -> None:
     sync(link.parent)
 
 
-def prune(lake: Lake, keep: int = KEPT_VERSIONS) -> None:
-    """Remove all but the last versions; the linked one is never removed."""
-    linked = (lake.serving / LINK).resolve()
-    versions = sorted(lake.serving.glob("v-*.duckdb"))
-    for old in versions[:-keep]:
-        if old != linked:
-            old.unlink()
-            shutil.rmtree(lake.serving / "parquet" / old.stem, ignore_errors=True)
-    kept = {p.stem for p in lake.serving.glob("v-*.duckdb")}
-    for twin in (lake.serving / "parquet").glob("v-*"):
-        if twin.name not in kept:
-            shutil.rmtree(twin)
+def prune(lake: Lake) -> None:
+    """Remove old versions, each with its twins and with the WAL of a client that wrote to it.
+
+    The last ones stay, the linked one among them, and so does one that a reader has open. After an
+    erasure, or when a key was retired, only the linked one stays: an older one knows whom it is
+    about, and a reader that has it open reads on, since an open file outlives its name.
+    """
+    versions = {_number(path.stem): path for path in lake.serving.glob("v-*.duckdb")}
+    linked = _number((lake.serving / LINK).resolve().stem)
+    # newer than the linked one is what was killed before it was linked
+    published = sorted((n for n in versions if n <= linked), reverse=True)
+    kept = set(published[: 1 if lake.outdated.exists() else KEPT_VERSIONS])
+    for number in versions.keys() - kept:
+        if lake.outdated.exists() or process_with(versions[number]) is None:
+            for path in (versions[number], Path(f"{versions[number]}.wal")):
+                path.unlink(missing_ok=True)
+    for twins in (lake.serving / "parquet").glob("v-*"):
+        if not (lake.serving / f"{twins.name}.duckdb").exists():
+            shutil.rmtree(twins)
+
+
+def _next_version(lake: Lake) -> str:
+    """A name that sorts after every other, also when the clock was put back."""
+    there = [_number(path.stem) for path in lake.serving.glob("v-*.duckdb")]
+    return f"v-{max(time.time_ns(), *(n + 1 for n in there), 0)}"
+
+
+def _number(version: str) -> int:
+    """The number of a version's name; -1 of what is no version."""
+    number = version.removeprefix("v-")
+    return int(number) if number.isdecimal() else -1

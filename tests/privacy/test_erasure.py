@@ -70,6 +70,12 @@ def test_nothing_is_left_and_the_proof_finds_what_is_planted(
         path.write_text(content, encoding="utf-8")
         assert set(erasure_search.remains(house.lake, RING, subjects)) == {place}
         path.unlink()
+    elsewhere = house.lake.root.with_name("elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "note.txt").write_text(member["device"], encoding="utf-8")
+    (house.lake.root / "reports").symlink_to(elsewhere)
+    assert set(erasure_search.remains(house.lake, RING, subjects)) == {"reports/note.txt"}
+    (elsewhere / "note.txt").unlink()
     with duckdb.connect(str(house.lake.root / "stray.duckdb")) as con:
         con.execute(
             "create table t as select [struct_pack(a := ?)] as nested",

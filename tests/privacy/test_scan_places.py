@@ -103,6 +103,13 @@ def test_a_link_is_not_followed(lake: Lake) -> None:
     assert len(scan_places.scan_everything(lake)["serving"]) == 1
 
 
+def test_a_folder_that_is_a_link_to_another_disk_is_scanned(lake: Lake, tmp_path: Path) -> None:
+    elsewhere = tmp_path.with_name(f"{tmp_path.name}-elsewhere")
+    text(elsewhere / "note.txt", EMAIL)
+    (lake.root / "reports").symlink_to(elsewhere)
+    assert len(scan_places.scan_everything(lake)["reports"]) == 1
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MktError, match="nothing at"):
         scan_places.scan_everything(Lake(tmp_path / "none"))

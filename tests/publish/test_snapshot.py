@@ -17,11 +17,13 @@ from mkt_assets.contracts import Column, Table
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake
 from mkt_assets.publish.snapshot import LINK, Publication, publish
+from mkt_assets.warehouse import Build, fingerprint
 
 MODEL = Table(
     "insights", "things", "Things.", ("name",), (Column("name", "VARCHAR", "Who's name."),)
 )
-SAID = Publication("run-1", datetime(2026, 1, 2, tzinfo=UTC), "build-1", {"ga4": "no events"})
+MARTS = ["kpi_daily", "lineage_ledger"]
+AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def _built(root: Path, rows: int = 10) -> Lake:
@@ -39,8 +41,14 @@ def _built(root: Path, rows: int = 10) -> Lake:
     return lake
 
 
+def _said(lake: Lake) -> Publication:
+    with duckdb.connect(str(lake.warehouse), read_only=True) as con:
+        build = Build("build-1", {t: fingerprint(con, f"marts.{t}") for t in MARTS})
+    return Publication("run-1", AT, build, {"ga4": "no events"})
+
+
 def _publish(lake: Lake) -> Path:
-    return publish(lake, ["kpi_daily", "lineage_ledger"], [MODEL], SAID).path
+    return publish(lake, MARTS, [MODEL], _said(lake)).path
 
 
 def _rows(lake: Lake) -> int:
@@ -130,11 +138,15 @@ from pathlib import Path
 from datetime import UTC, datetime
 from mkt_assets.lake import Lake
 from mkt_assets.publish.snapshot import Publication, publish
-import signal
+from mkt_assets.warehouse import Build, fingerprint
+import duckdb, signal
+with duckdb.connect(str(Lake(Path(sys.argv[1])).warehouse), read_only=True) as con:
+    prints = {t: fingerprint(con, f"marts.{t}") for t in ("kpi_daily", "lineage_ledger")}
+build = Build("build-1", prints)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 publish(Lake(Path(sys.argv[1])), ["kpi_daily", "lineage_ledger"], [],
-        Publication("run-2", datetime.now(UTC), "build-1", {}))
+        Publication("run-2", datetime.now(UTC), build, {}))
 """
 
 
@@ -158,6 +170,7 @@ def test_a_full_disk_while_writing_leaves_the_last_good_file(tmp_path: Path, lim
     assert resource.getrlimit(resource.RLIMIT_FSIZE) == before
     assert done.returncode != 0
     assert "Error" in done.stderr
+    assert "MktError" not in done.stderr
     assert _rows(lake) == 10
     assert not list(lake.serving.glob(".writing-*"))
     assert not list((lake.serving / "parquet").glob(".writing-*"))

@@ -1,0 +1,164 @@
+"""A night of faults: after each the last good version stays, and the next run repairs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mkt_assets.warehouse import fingerprint, mart_tables
+
+pytestmark = pytest.mark.slow
+
+Product = Any  # the fixture's type lives in conftest
+Told = dict[str, Any]
+
+SMALL = {"MKT_SAMPLE_EVENTS_PER_DAY": "200"}
+RUN = ("run", "--from", "2025-01-01", "--to", "2025-01-02")
+#: a run and all that it leaves need some 40 MB
+DISK_MB = 160
+#: enough to load the graph, too little for its first steps (KB of address space)
+SHORT_OF_MEMORY = 'ulimit -v 1100000; exec "$0" "$@"'
+
+
+@contextmanager
+def _disk(place: Path) -> Iterator[bool]:
+    """A small disk of its own, where this user may mount one."""
+    place.mkdir(parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(place)]
+    mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def _fill(place: Path) -> Path:
+    """Leave a megabyte: enough to begin, too little to end."""
+    filler = place / "filler"
+    with filler.open("wb") as file:
+        try:
+            while True:
+                file.write(b"\0" * 2**20)
+                file.flush()
+        except OSError:
+            file.truncate(max(file.tell() - 2**20, 0))
+    return filler
+
+
+def _kill_dbt(there: Product, wait_for: Callable[[Any], Told]) -> Told:
+    """A run whose dbt is killed as soon as it writes the warehouse."""
+    run = there.start("mkt", *RUN)
+    while run.poll() is None:
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                told = (entry / "cmdline").read_bytes()
+                parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+            except OSError:
+                continue
+            if b"/dbt\0build" in told and parent == str(run.pid):
+                time.sleep(5)
+                subprocess.run(["kill", "-9", entry.name], check=False)
+                return wait_for(run)
+        time.sleep(0.1)
+    return wait_for(run)
+
+
+def _seen(there: Product) -> Told:
+    """What a reader sees: the name of the version, and each table."""
+    with there.reader() as con:
+        prints = {t: fingerprint(con, f"marts.{t}") for t in mart_tables(con)}
+    return {"version": there.published.name, "prints": prints}
+
+
+@pytest.fixture(scope="module")
+def night(once: Callable[..., Told], product: Product, wait_for: Callable[[Any], Told]) -> Told:
+    def make(home: Path) -> Told:
+        there = product(home, SMALL)
+        with _disk(home / "disk") as mounted:
+            # the data directory is a link to that disk, and its landing area one back to this one
+            there.data.symlink_to(home / "disk")
+            (home / "landing").mkdir()
+            there.lake.landing.symlink_to(home / "landing")
+            told: Told = {"mounted": mounted, "good": there.mkt(*RUN), "first": _seen(there)}
+            told["mode"] = (home / "landing").stat().st_mode & 0o777
+            if mounted:
+                filler = _fill(home / "disk")
+                told["full"] = there.mkt(*RUN)
+                told["while full"] = _seen(there)
+                filler.unlink()
+            short = subprocess.Popen(
+                ["sh", "-c", SHORT_OF_MEMORY, Path(sys.executable).parent / "mkt", *RUN],
+                env=there.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            told["short"] = wait_for(short)
+            told["while short"] = _seen(there)
+            told["killed"] = _kill_dbt(there, wait_for)
+            told["while killed"] = _seen(there)
+            warehouse = there.lake.warehouse
+            warehouse.write_bytes(warehouse.read_bytes()[:100_000])
+            told["after"] = there.mkt(*RUN)
+            told["last"] = _seen(there)
+            told["left"] = [p.name for p in there.lake.find(".writing-*")]
+            events = there.lake.guarded / "events" / "event_date=2025-01-01" / "events.parquet"
+            events.write_bytes(events.read_bytes()[:-9])
+            told["cut off"] = there.mkt("run", "--date", "2025-01-02")
+            told["while cut off"] = _seen(there)
+            told["mended"] = there.mkt(*RUN)
+            told["end"] = _seen(there)
+        return told
+
+    return once("night", make)
+
+
+def test_each_fault_ends_its_run_and_the_last_good_version_stays(night: Told) -> None:
+    assert night["good"]["code"] == 0, night["good"]
+    for fault in ("short", "killed", "cut off"):
+        assert night[fault]["code"] != 0, night[fault]
+    for moment in ("while short", "while killed"):
+        assert night[moment] == night["first"]
+    assert night["while cut off"] == night["last"]
+
+
+def test_folders_may_be_links_to_other_disks(night: Told) -> None:
+    assert night["good"]["code"] == 0, night["good"]
+    assert night["mode"] == 0o700
+    assert (night["home"] / "landing" / "events").is_dir()
+
+
+def test_a_full_disk_is_named(night: Told) -> None:
+    if not night["mounted"]:
+        pytest.skip("no disk of its own could be mounted here")
+    assert night["full"]["code"] != 0
+    assert "No space left on device" in night["full"]["out"] + night["full"]["err"]
+    assert night["while full"] == night["first"]
+
+
+def test_the_next_run_repairs_by_itself_and_publishes_the_same(night: Told) -> None:
+    assert night["after"]["code"] == 0, night["after"]
+    assert night["last"]["version"] > night["first"]["version"]
+    for table, wanted in night["first"]["prints"].items():
+        if table != "publication":
+            assert night["last"]["prints"][table] == wanted, table
+    assert night["left"] == []
+
+
+def test_a_damaged_day_is_named_with_its_remedy(night: Told) -> None:
+    said = night["cut off"]["out"] + night["cut off"]["err"]
+    assert "lake/events/event_date=2025-01-01/events.parquet: cut off" in said
+    assert "run their days again" in said
+    assert night["mended"]["code"] == 0, night["mended"]
+    assert night["end"]["prints"].keys() == night["first"]["prints"].keys()
+    for table, wanted in night["first"]["prints"].items():
+        if table != "publication":
+            assert night["end"]["prints"][table] == wanted, table
