@@ -10,7 +10,7 @@ import pandas as pd
 from mkt_assets.insights.click_rate import ctr_declines
 from mkt_assets.insights.events import Event, events_of, price
 from mkt_assets.insights.grid import Grid, build_grid, check_daily
-from mkt_assets.insights.outcomes import performance_drops, revenue_spikes
+from mkt_assets.insights.outcomes import judge_outcomes
 from mkt_assets.insights.spend import spend_spikes, zero_spends
 
 TYPES = ("spend_spike", "revenue_spike", "performance_drop", "ctr_decline", "zero_spend")
@@ -51,17 +51,15 @@ def detect(daily: pd.DataFrame) -> pd.DataFrame:
 
 def _events(grid: Grid) -> list[Event]:
     spikes, high = spend_spikes(grid.spend)
-    revenue = revenue_spikes(grid, high)
-    unusual = high | revenue.at
-    drops = performance_drops(grid, high, unusual)
+    outcomes = judge_outcomes(grid, high)
     declines = ctr_declines(grid, high)
     found = [
         event
-        for flags in (spikes, revenue, drops, declines, zero_spends(grid.spend))
+        for flags in (spikes, outcomes.spikes, outcomes.drops, declines, zero_spends(grid.spend))
         for event in events_of(flags)
     ]
     for event in found:
-        price(event, grid, unusual)
+        price(event, grid, outcomes.unusual)
     return found
 
 

@@ -121,7 +121,7 @@ def shared_effect(residual: FloatArray, variance: FloatArray) -> tuple[FloatArra
     """
     ok = np.isfinite(residual) & np.isfinite(variance)
     weight = np.where(ok, 1 / np.where(ok, variance, 1.0), 0.0)
-    middle = _weighted_median(np.where(ok, residual, np.nan), weight)[:, None]
+    middle = weighted_median(np.where(ok, residual, np.nan), weight)[:, None]
     sd = np.sqrt(np.where(ok, variance, 1.0))
     cut = np.clip(np.where(ok, residual - middle, 0.0), -CUT_SD * sd, CUT_SD * sd) + middle
     others = weight.sum(axis=1, keepdims=True) - weight
@@ -150,7 +150,7 @@ def _posterior(seen: FloatArray, var: FloatArray) -> tuple[FloatArray, FloatArra
     return mean, second - mean**2
 
 
-def _weighted_median(x: FloatArray, weight: FloatArray) -> FloatArray:
+def weighted_median(x: FloatArray, weight: FloatArray) -> FloatArray:
     """Weighted median of each row's finite values, 0 for a row without any."""
     order = np.argsort(x, axis=1, kind="stable")
     cumulated = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)

@@ -68,7 +68,7 @@ def spend_spikes(spend: FloatArray) -> tuple[Flags, BoolArray]:
     np.log(spend, out=jump, where=spend > 0)
     jump = np.where(spend == 0, -np.inf, jump - center)
     high = (jump >= np.log(MAYBE_RATIO)) & (jump / spread >= SPIKE_Z)
-    sure = high & (jump >= np.log(SURE_RATIO)) & (_run_length(high) <= SPIKE_MAX_DAYS)
+    sure = high & (jump >= np.log(SURE_RATIO)) & (run_length(high) <= SPIKE_MAX_DAYS)
     rows = np.arange(len(spend))[:, None] + np.zeros_like(spend, dtype=np.int64)
     at, start, last = sure.copy(), rows.copy(), rows.copy()
     score = np.where(sure, jump / spread, 0.0)
@@ -83,7 +83,7 @@ def spend_spikes(spend: FloatArray) -> tuple[Flags, BoolArray]:
     return flags, high
 
 
-def _run_length(on: BoolArray) -> IntArray:
+def run_length(on: BoolArray) -> IntArray:
     """How many days in a row, this one included, a condition has held."""
     rows = np.arange(len(on))[:, None]
     broken = np.maximum.accumulate(np.where(on, -1, rows), axis=0)

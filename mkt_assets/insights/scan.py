@@ -1,0 +1,171 @@
+"""How probable it is that a change is under way: windows of days, held against no change.
+
+Each window's likelihood with a change of some size is compared with that without one, and weighted
+with how often such changes occur. The sum over windows is the posterior odds of a change; one minus
+that probability is Efron's local false discovery rate (2001), by which detectors decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mkt_assets.insights.baseline import shift, trailing_sum
+from mkt_assets.insights.grid import BoolArray, FloatArray, IntArray
+from mkt_assets.insights.rates import Expected
+
+#: of a window's days this many may be unknown
+MAY_MISS = 1
+#: exponents beyond these limits say nothing more
+LOWEST_LOG, HIGHEST_LOG = -700.0, 300.0
+#: windowed variances are compared over weeks, and cut so that an anomaly is no noise
+INFLATION_DAYS = 7
+INFLATION_KEPT = 0.99
+INFLATION_CUT = 2.5
+#: before windows are known, they are taken to vary as independent days do, with this weight
+INFLATION_PRIOR = 300.0
+INFLATION_LOW, INFLATION_HIGH = 0.5, 4.0
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changes are looked for: factors and lengths, each as likely, and how often they come."""
+
+    factors: Sequence[float]
+    lengths: Sequence[int]
+    #: changes of a campaign in a year
+    yearly: float
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Per day the log odds that there was a change lately, and its likeliest window.
+
+    ``got``, ``due`` and ``relative`` are the window's sums and relative variance beyond Poisson.
+    """
+
+    log_odds: FloatArray
+    start: IntArray
+    last: IntArray
+    got: FloatArray
+    due: FloatArray
+    relative: FloatArray
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Sums over a window that ends each day."""
+
+    got: FloatArray
+    due: FloatArray
+    relative: FloatArray
+    known: BoolArray
+
+
+def windows(model: Expected, skipped: BoolArray, lengths: Sequence[int]) -> dict[int, _Window]:
+    """The sums over windows of each length that end each day, without the skipped days."""
+    usable = np.isfinite(model.seen) & np.isfinite(model.counts) & (model.counts > 0) & ~skipped
+    seen, mean = np.where(usable, model.seen, 0.0), np.where(usable, model.counts, 0.0)
+    daily = np.where(usable, model.daily, 0.0) * mean**2
+    baseline = np.where(usable, model.baseline, 0.0) * mean
+    out = {}
+    for days in lengths:
+        got, due = trailing_sum(seen, days, 0), trailing_sum(mean, days, 0)
+        known = (trailing_sum(usable.astype("float64"), days, 0) >= days - MAY_MISS) & (due > 0)
+        safe = np.where(known, due, 1.0)
+        relative = trailing_sum(daily, days, 0) / safe**2 + trailing_sum(baseline, days, 0) / safe
+        out[days] = _Window(got, safe, np.maximum(relative, 1e-6), known)
+    return out
+
+
+def inflation(model: Expected, skipped: BoolArray) -> FloatArray:
+    """How much more (or less) weekly sums have varied than the model says, (days, 1), causal.
+
+    Days that resemble their neighbours make it more than 1. All campaigns together tell it.
+    """
+    week = windows(model, skipped, [INFLATION_DAYS])[INFLATION_DAYS]
+    extra = week.relative * week.due**2
+    variance = week.due + extra
+    square = np.minimum((week.got - week.due) ** 2, INFLATION_CUT**2 * variance)
+    weight = np.where(week.known, extra / variance**2, 0.0)
+    found = (weight * (square - week.due)).sum(axis=1)
+    total = (weight * extra).sum(axis=1)
+    seen = due = 0.0
+    ratio = np.ones(len(found))
+    for day in range(len(found)):
+        ratio[day] = (seen + INFLATION_PRIOR) / (due + INFLATION_PRIOR)
+        seen, due = INFLATION_KEPT * seen + found[day], INFLATION_KEPT * due + total[day]
+    return np.clip(ratio, INFLATION_LOW, INFLATION_HIGH)[:, None]
+
+
+def scan(seen: dict[int, _Window], changes: Changes, inflated: FloatArray) -> Scan:
+    """Posterior odds of a change that was under way on some day of the longest window till today.
+
+    ``seen`` is from ``windows``; counts are negative binomial given the change.
+    """
+    prior = changes.yearly / 365 / len(changes.lengths) / len(changes.factors)
+    odds, best = {}, _nothing(next(iter(seen.values())).due)
+    for days in changes.lengths:
+        window = seen[days]
+        relative = window.relative * inflated
+        size = 1 / relative
+        calm = _log_likelihood(window.got, window.due, size)
+        total = np.zeros_like(calm)
+        for factor in changes.factors:
+            log_ratio = _log_likelihood(window.got, factor * window.due, size) - calm
+            total += np.exp(np.clip(log_ratio, LOWEST_LOG, HIGHEST_LOG))
+        odds[days] = np.where(window.known, prior * total, 0.0)
+        best = _better(best, odds[days], days, window, relative)
+    longest = max(changes.lengths)
+    lately = _lately(best, longest)
+    return Scan(np.log(np.maximum(_covering(odds, longest), 1e-300)), *lately)
+
+
+def _log_likelihood(got: FloatArray, mean: FloatArray, size: FloatArray) -> FloatArray:
+    """Of a negative binomial count, but for what does not depend on the mean."""
+    out: FloatArray = got * np.log(mean) - (got + size) * np.log(size + mean)
+    return out
+
+
+def _nothing(like: FloatArray) -> tuple[FloatArray, ...]:
+    rows = np.arange(len(like))[:, None] + np.zeros_like(like)
+    return np.zeros_like(like), rows, rows, np.zeros_like(like), np.ones_like(like), np.ones_like(like)
+
+
+def _better(
+    best: tuple[FloatArray, ...], odds: FloatArray, days: int, window: _Window, relative: FloatArray
+) -> tuple[FloatArray, ...]:
+    """The likelier of two windows that end each day."""
+    rows = best[2]
+    start = np.maximum(rows - days + 1, 0)
+    wins = odds > best[0]
+    new = (odds, start, rows, window.got, window.due, relative)
+    return tuple(np.where(wins, a, b) for a, b in zip(new, best, strict=True))
+
+
+def _lately(best: tuple[FloatArray, ...], longest: int) -> tuple[IntArray, IntArray, FloatArray, FloatArray, FloatArray]:
+    """The likeliest window of those that ended in the days of the longest window till today."""
+    top = best
+    for ago in range(1, longest):
+        older = tuple(shift(part, ago) for part in best)
+        wins = np.nan_to_num(older[0]) > top[0]
+        top = tuple(np.where(wins, a, b) for a, b in zip(older, top, strict=True))
+    _, start, last, got, due, relative = top
+    return start.astype("int64"), last.astype("int64"), got, due, relative
+
+
+def _covering(odds: dict[int, FloatArray], longest: int) -> FloatArray:
+    """The largest sum, over the days till today, of the odds of windows that hold that day."""
+    first = next(iter(odds.values()))
+    at_least, total = {}, np.zeros_like(first)
+    for days in range(longest, 0, -1):
+        total = total + odds.get(days, 0.0)
+        at_least[days] = total
+    # held by a window: it ends today and reaches back so far, or it held the day as of yesterday
+    holding, best = np.zeros_like(first), np.zeros_like(first)
+    for ago in range(longest):
+        holding = at_least[ago + 1] + np.nan_to_num(shift(holding, 1))
+        best = np.maximum(best, holding)
+    return best
