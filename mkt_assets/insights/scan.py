@@ -22,11 +22,14 @@ MAY_MISS = 1
 LOWEST_LOG, HIGHEST_LOG = -700.0, 300.0
 #: windowed variances are compared over weeks, and cut so that an anomaly is no noise
 INFLATION_DAYS = 7
-INFLATION_KEPT = 0.99
+INFLATION_KEPT = 0.995
 INFLATION_CUT = 2.5
 #: before windows are known, they are taken to vary as independent days do, with this weight
 INFLATION_PRIOR = 300.0
 INFLATION_LOW, INFLATION_HIGH = 0.5, 4.0
+#: daily rates usually resemble those of the day before so much; with the weight of that prior
+USUAL_CORRELATION, CORRELATION_PRIOR = 0.4, 100.0
+CORRELATION_HIGH = 0.8
 
 
 @dataclass(frozen=True)
@@ -89,15 +92,43 @@ def inflation(model: Expected, skipped: BoolArray) -> FloatArray:
     extra = week.relative * week.due**2
     variance = week.due + extra
     square = np.minimum((week.got - week.due) ** 2, INFLATION_CUT**2 * variance)
-    weight = np.where(week.known, extra / variance**2, 0.0)
-    found = (weight * (square - week.due)).sum(axis=1)
-    total = (weight * extra).sum(axis=1)
-    seen = due = 0.0
-    ratio = np.ones(len(found))
-    for day in range(len(found)):
-        ratio[day] = (seen + INFLATION_PRIOR) / (due + INFLATION_PRIOR)
-        seen, due = INFLATION_KEPT * seen + found[day], INFLATION_KEPT * due + total[day]
+    told = np.where(week.known, (extra / variance) ** 2, 0.0)
+    found, total = (told * (square - week.due) / extra).sum(axis=1), told.sum(axis=1)
+    ratio = _known_before(found, total, (1.0, INFLATION_PRIOR))
     return np.clip(ratio, INFLATION_LOW, INFLATION_HIGH)[:, None]
+
+
+def long_run_inflation(model: Expected, skipped: BoolArray) -> FloatArray:
+    """How much more a sum over many days varies than independent days' would, (days, 1), causal.
+
+    From the lag-1 correlation r of what is beyond Poisson: (1 + r) / (1 - r), as if each day
+    leant on the one before.
+    """
+    usable = np.isfinite(model.counts) & (model.counts > 0) & np.isfinite(model.seen) & ~skipped
+    mean = np.where(usable, model.counts, 1.0)
+    variance = 1 / mean + model.daily
+    reach = INFLATION_CUT * np.sqrt(variance)
+    residual = np.where(usable, np.clip(model.seen / mean - 1, -reach, reach), np.nan)
+    product = residual * shift(residual, 1) / model.daily
+    known = np.isfinite(product)
+    # a day tells as much as its Poisson noise lets through, at most one day's worth
+    share = np.where(known, model.daily / variance, 0.0)
+    told = share * np.nan_to_num(shift(share, 1))
+    together, alone = (told * np.where(known, product, 0.0)).sum(axis=1), told.sum(axis=1)
+    prior = (USUAL_CORRELATION, CORRELATION_PRIOR)
+    correlation = np.clip(_known_before(together, alone, prior), 0.0, CORRELATION_HIGH)
+    return ((1 + correlation) / (1 - correlation))[:, None]
+
+
+def _known_before(found: FloatArray, total: FloatArray, prior: tuple[float, float]) -> FloatArray:
+    """``found`` / ``total`` over the days before each day, old days fading, from a prior ratio."""
+    usual, weight = prior
+    seen = due = 0.0
+    ratio = np.empty(len(found))
+    for day in range(len(found)):
+        ratio[day] = (seen + weight * usual) / (due + weight)
+        seen, due = INFLATION_KEPT * seen + found[day], INFLATION_KEPT * due + total[day]
+    return ratio
 
 
 def scan(seen: dict[int, _Window], changes: Changes, inflated: FloatArray) -> Scan:
