@@ -38,7 +38,9 @@ def _decline_pass(grid: Grid, unusual: BoolArray, declined: BoolArray) -> Flags:
         y = np.log((grid.clicks + 0.5) / model.effective)
     y = np.where(np.isfinite(y) & (grid.impressions > 0) & ~unusual, y, np.nan)
     # neighbouring days' click rates resemble each other: how much, past weeks tell
-    variance = long_run_inflation(model, unusual | declined) * model.daily + 1 / np.maximum(model.counts, 1.0)
+    variance = long_run_inflation(model, unusual | declined) * model.daily + 1 / np.maximum(
+        model.counts, 1.0
+    )
     weight = np.where(np.isfinite(y) & np.isfinite(variance), 1 / variance, 0.0)
     y = np.where(weight > 0, y, 0.0)
     score = np.full_like(y, -np.inf)

@@ -54,7 +54,9 @@ def expect(
     out = [np.full_like(counts, np.nan) for _ in range(4)]
     for today in range(len(counts)):
         shown = np.where(known[today], exposure[today], np.nan)
-        for row, values in zip(out, state.judge(today, counts[today], shown, odd[today]), strict=True):
+        for row, values in zip(
+            out, state.judge(today, counts[today], shown, odd[today]), strict=True
+        ):
             row[today] = values
         past = today - gap + 1
         if past >= 0:

@@ -7,7 +7,7 @@ that probability is Efron's local false discovery rate (2001), by which detector
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,11 @@ from mkt_assets.insights.rates import Expected
 
 #: of a window's days this many may be unknown
 MAY_MISS = 1
-#: exponents beyond these limits say nothing more
-LOWEST_LOG, HIGHEST_LOG = -700.0, 300.0
+#: log odds beyond this say nothing more
+HIGHEST_LOG = 300.0
+#: windows beside the likeliest speak of the same change, and multiply its odds by at most e to this;
+#: without a limit a strong change would lend its odds to the calm days after it
+NEIGHBOURS_LEND = 2.0
 #: windowed variances are compared over weeks, and cut so that an anomaly is no noise
 INFLATION_DAYS = 7
 INFLATION_KEPT = 0.995
@@ -58,7 +61,7 @@ class Scan:
 
 
 @dataclass(frozen=True)
-class _Window:
+class Window:
     """Sums over a window that ends each day."""
 
     got: FloatArray
@@ -67,7 +70,7 @@ class _Window:
     known: BoolArray
 
 
-def windows(model: Expected, skipped: BoolArray, lengths: Sequence[int]) -> dict[int, _Window]:
+def windows(model: Expected, skipped: BoolArray, lengths: Sequence[int]) -> dict[int, Window]:
     """The sums over windows of each length that end each day, without the skipped days."""
     usable = np.isfinite(model.seen) & np.isfinite(model.counts) & (model.counts > 0) & ~skipped
     seen, mean = np.where(usable, model.seen, 0.0), np.where(usable, model.counts, 0.0)
@@ -79,7 +82,7 @@ def windows(model: Expected, skipped: BoolArray, lengths: Sequence[int]) -> dict
         known = (trailing_sum(usable.astype("float64"), days, 0) >= days - MAY_MISS) & (due > 0)
         safe = np.where(known, due, 1.0)
         relative = trailing_sum(daily, days, 0) / safe**2 + trailing_sum(baseline, days, 0) / safe
-        out[days] = _Window(got, safe, np.maximum(relative, 1e-6), known)
+        out[days] = Window(got, safe, np.maximum(relative, 1e-6), known)
     return out
 
 
@@ -131,10 +134,30 @@ def _known_before(found: FloatArray, total: FloatArray, prior: tuple[float, floa
     return ratio
 
 
-def scan(seen: dict[int, _Window], changes: Changes, inflated: FloatArray) -> Scan:
+def of_counts(got: FloatArray, mean: FloatArray, size: FloatArray) -> FloatArray:
+    """Log likelihood of a negative binomial count, but for what the mean does not change."""
+    out: FloatArray = got * np.log(mean) - (got + size) * np.log(size + mean)
+    return out
+
+
+def of_amounts(got: FloatArray, mean: FloatArray, size: FloatArray) -> FloatArray:
+    """Log likelihood of a gamma amount, but for what the mean does not change."""
+    out: FloatArray = -size * (np.log(mean) + got / mean)
+    return out
+
+
+Likelihood = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+
+
+def scan(
+    seen: dict[int, Window],
+    changes: Changes,
+    inflated: FloatArray | float = 1.0,
+    likelihood: Likelihood = of_counts,
+) -> Scan:
     """Posterior odds of a change that was under way on some day of the longest window till today.
 
-    ``seen`` is from ``windows``; counts are negative binomial given the change.
+    ``seen`` is from ``windows``, ``inflated`` multiplies its variances.
     """
     prior = changes.yearly / 365 / len(changes.lengths) / len(changes.factors)
     odds, best = {}, _nothing(next(iter(seen.values())).due)
@@ -142,49 +165,68 @@ def scan(seen: dict[int, _Window], changes: Changes, inflated: FloatArray) -> Sc
         window = seen[days]
         relative = window.relative * inflated
         size = 1 / relative
-        calm = _log_likelihood(window.got, window.due, size)
-        total = np.zeros_like(calm)
-        for factor in changes.factors:
-            log_ratio = _log_likelihood(window.got, factor * window.due, size) - calm
-            total += np.exp(np.clip(log_ratio, LOWEST_LOG, HIGHEST_LOG))
-        odds[days] = np.where(window.known, prior * total, 0.0)
-        best = _better(best, odds[days], days, window, relative)
+        calm = likelihood(window.got, window.due, size)
+        logs = [likelihood(window.got, f * window.due, size) - calm for f in changes.factors]
+        log_odds = np.where(window.known, np.log(prior) + np.logaddexp.reduce(logs), -np.inf)
+        odds[days] = np.exp(np.minimum(log_odds, HIGHEST_LOG))
+        best = _better(best, log_odds, days, window, relative)
     longest = max(changes.lengths)
-    lately = _lately(best, longest)
-    return Scan(np.log(np.maximum(_covering(odds, longest), 1e-300)), *lately)
-
-
-def _log_likelihood(got: FloatArray, mean: FloatArray, size: FloatArray) -> FloatArray:
-    """Of a negative binomial count, but for what does not depend on the mean."""
-    out: FloatArray = got * np.log(mean) - (got + size) * np.log(size + mean)
-    return out
+    top, start, last, got, due, relative = _lately(_distinct(best, longest), longest)
+    lately = np.log(np.maximum(_covering(odds, longest), 1e-300))
+    return Scan(
+        np.minimum(lately, top + NEIGHBOURS_LEND),
+        start.astype("int64"),
+        last.astype("int64"),
+        got,
+        due,
+        relative,
+    )
 
 
 def _nothing(like: FloatArray) -> tuple[FloatArray, ...]:
     rows = np.arange(len(like))[:, None] + np.zeros_like(like)
-    return np.zeros_like(like), rows, rows, np.zeros_like(like), np.ones_like(like), np.ones_like(like)
+    return (
+        np.full_like(like, -np.inf),
+        rows,
+        rows,
+        np.zeros_like(like),
+        np.ones_like(like),
+        np.ones_like(like),
+    )
 
 
 def _better(
-    best: tuple[FloatArray, ...], odds: FloatArray, days: int, window: _Window, relative: FloatArray
+    best: tuple[FloatArray, ...],
+    log_odds: FloatArray,
+    days: int,
+    window: Window,
+    relative: FloatArray,
 ) -> tuple[FloatArray, ...]:
     """The likelier of two windows that end each day."""
     rows = best[2]
     start = np.maximum(rows - days + 1, 0)
-    wins = odds > best[0]
-    new = (odds, start, rows, window.got, window.due, relative)
+    wins = log_odds > best[0]
+    new = (log_odds, start, rows, window.got, window.due, relative)
     return tuple(np.where(wins, a, b) for a, b in zip(new, best, strict=True))
 
 
-def _lately(best: tuple[FloatArray, ...], longest: int) -> tuple[IntArray, IntArray, FloatArray, FloatArray, FloatArray]:
+def _distinct(best: tuple[FloatArray, ...], longest: int) -> tuple[FloatArray, ...]:
+    """The windows without those that overlap a likelier earlier one: it is its event that they see."""
+    log_odds, start, last = best[:3]
+    echo = np.zeros(log_odds.shape, dtype=bool)
+    for ago in range(1, longest):
+        echo |= (last - ago >= start) & (shift(log_odds, ago) > log_odds)
+    return np.where(echo, -np.inf, log_odds), *best[1:]
+
+
+def _lately(best: tuple[FloatArray, ...], longest: int) -> tuple[FloatArray, ...]:
     """The likeliest window of those that ended in the days of the longest window till today."""
     top = best
     for ago in range(1, longest):
         older = tuple(shift(part, ago) for part in best)
-        wins = np.nan_to_num(older[0]) > top[0]
+        wins = older[0] > top[0]
         top = tuple(np.where(wins, a, b) for a, b in zip(older, top, strict=True))
-    _, start, last, got, due, relative = top
-    return start.astype("int64"), last.astype("int64"), got, due, relative
+    return top
 
 
 def _covering(odds: dict[int, FloatArray], longest: int) -> FloatArray:
