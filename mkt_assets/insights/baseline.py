@@ -17,8 +17,6 @@ BLOCK_CELLS = 20_000_000
 WEEKDAY_WEEKS = 8
 #: how many own weeks weigh as much as what all campaigns share
 WEEKDAY_PRIOR_WEEKS = 3.0
-#: the same for counts: so many expected events weigh as much as what all campaigns share
-WEEKDAY_PRIOR_COUNTS = 40.0
 #: prior of what all campaigns share on a day (log scale): nearly nothing on an ordinary day, a
 #: holiday's size on some; an unknown effect has the first two's rough mix as its variance
 ORDINARY_SD, SPECIAL_SD, SPECIAL_SHARE = 0.05, 0.40, 0.08
@@ -83,27 +81,6 @@ def weekday_log_effect(x: FloatArray) -> FloatArray:
     shared = _row_median(np.where(count > 0, own, np.nan))[:, None]
     prior = WEEKDAY_PRIOR_WEEKS
     effect: FloatArray = (count * own + prior * shared) / (count + prior)
-    return effect
-
-
-def weekday_rate_effect(counts: FloatArray, exposure: FloatArray, first_week: int) -> FloatArray:
-    """Multiplicative weekday effect on a rate: ratio of sums over eight weeks of that weekday.
-
-    ``first_week`` 2 leaves the last fortnight out: its days may be marked unusual only later.
-    """
-    known = np.isfinite(counts) & np.isfinite(exposure)
-    o, a = np.where(known, counts, 0.0), np.where(known, exposure, 0.0)
-    pad = np.zeros((3, o.shape[1]))
-    week_o = trailing_sum(np.vstack([o, pad]), 7, 0)[3:]
-    week_a = trailing_sum(np.vstack([a, pad]), 7, 0)[3:]
-    expected = np.divide(a * week_o, week_a, out=np.zeros_like(a), where=week_a > 0)
-    lags = range(first_week, first_week + WEEKDAY_WEEKS)
-    seen = sum((np.nan_to_num(shift(o, 7 * k)) for k in lags), np.zeros_like(o))
-    due = sum((np.nan_to_num(shift(expected, 7 * k)) for k in lags), np.zeros_like(o))
-    all_seen, all_due = seen.sum(axis=1, keepdims=True), due.sum(axis=1, keepdims=True)
-    prior = WEEKDAY_PRIOR_COUNTS
-    shared = (all_seen + prior) / (all_due + prior)
-    effect: FloatArray = (seen + prior * shared) / (due + prior)
     return effect
 
 

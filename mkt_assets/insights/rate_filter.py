@@ -30,6 +30,8 @@ DRIFT_SD, STEP_SD, STEP_CHANCE = 0.008, 0.25, 0.02
 DAY_SD = 0.03
 #: a campaign vouches for what all share on a day only if it expects so many counts
 SHARED_LEAST_COUNTS = 1.0
+#: the deepest effect on all campaigns that a calendar explains (log)
+SHARED_LOWEST = float(np.log(0.5))
 #: overdispersion (variance beyond Poisson, relative to the squared mean): typical value and bounds
 DISPERSION, DISPERSION_LOW, DISPERSION_HIGH = 0.04, 0.002, 0.5
 #: a campaign's own dispersion leans on all campaigns' as if that were so many informative days

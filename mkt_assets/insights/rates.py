@@ -12,6 +12,7 @@ import numpy as np
 from mkt_assets.insights.grid import BoolArray, FloatArray
 from mkt_assets.insights.rate_filter import (
     SHARED_LEAST_COUNTS,
+    SHARED_LOWEST,
     Day,
     Dispersion,
     Levels,
@@ -87,6 +88,8 @@ class _Rates:
         self.shared.see(seen / mean, noise, judges)
         self.shared_at.append(self.shared.of_all)
         effect, effect_variance = self.shared.of_others
+        # when all of them lose more than half at once it is no holiday but an outage
+        effect = np.maximum(effect, SHARED_LOWEST)
         effective = due * np.exp(effect)
         baseline = rate_variance + weekday_variance + effect_variance
         return effective * rate, daily, baseline, effective

@@ -20,8 +20,8 @@ from mkt_assets.insights.rates import Expected
 MAY_MISS = 1
 #: log odds beyond this say nothing more
 HIGHEST_LOG = 300.0
-#: windows beside the likeliest speak of the same change, and multiply its odds by at most e to this;
-#: without a limit a strong change would lend its odds to the calm days after it
+#: windows beside the likeliest speak of the same change and multiply its odds by at most e to
+#: this; without a limit a strong change would lend its odds to the calm days after it
 NEIGHBOURS_LEND = 2.0
 #: windowed variances are compared over weeks, and cut so that an anomaly is no noise
 INFLATION_DAYS = 7
@@ -211,7 +211,7 @@ def _better(
 
 
 def _distinct(best: tuple[FloatArray, ...], longest: int) -> tuple[FloatArray, ...]:
-    """The windows without those that overlap a likelier earlier one: it is its event that they see."""
+    """The windows without those that see only the end of a likelier earlier one."""
     log_odds, start, last = best[:3]
     echo = np.zeros(log_odds.shape, dtype=bool)
     for ago in range(1, longest):
