@@ -20,9 +20,9 @@ from mkt_assets.insights.spend import run_length
 
 #: conversions are judged by rates learnt from days so long ago: a drop's own days are not in them
 GAP = 8
-#: a drop costs between a third and nearly all of the conversions and lasts from two days to nine;
+#: a drop costs between a third and nearly all of the conversions and lasts up to nine days;
 #: a campaign has one in some twenty months
-DROPS = Changes((0.65, 0.55, 0.45, 0.35, 0.25, 0.15), (2, 3, 4, 5, 6, 7, 9), 0.6)
+DROPS = Changes((0.65, 0.55, 0.45, 0.35, 0.25, 0.15), (1, 2, 3, 4, 5, 6, 7, 9), 0.6)
 #: log odds from which a drop is reported: at the largest F1 one reports what is half as probable
 #: as that F1 (Lipton and others, 2014); more certain ones keep the false share far below
 DROP_LOG_ODDS = -1.25

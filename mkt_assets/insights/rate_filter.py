@@ -119,13 +119,17 @@ class Weekdays:
         shared = (seen.sum() + WEEKDAY_PRIOR) / (due.sum() + WEEKDAY_PRIOR)
         return (seen + WEEKDAY_PRIOR * shared) / (due + WEEKDAY_PRIOR), 1 / (due + WEEKDAY_PRIOR)
 
-    def learn(self, number: int, day: Day) -> None:
-        """Take in a day that was expected with this weekday's effect left out of ``due``."""
+    def learn(self, number: int, day: Day, foreseen: float) -> None:
+        """Take in a day; ``foreseen`` turns its mean into that without the day's shared effect.
+
+        A weekday that is weak everywhere would else be taken for what all share on that day,
+        each week anew, and never be learnt.
+        """
+        plain = day.mean / self.effect(number)[0] * foreseen
         self.seen[number % 7] *= WEEKDAY_KEPT
         self.due[number % 7] *= WEEKDAY_KEPT
-        effect = self.effect(number)[0]
         self.seen[number % 7] += np.where(day.judged, day.weight * day.cut, 0.0)
-        self.due[number % 7] += np.where(day.judged, day.weight * day.mean / effect, 0.0)
+        self.due[number % 7] += np.where(day.judged, day.weight * plain, 0.0)
 
 
 class Shared:

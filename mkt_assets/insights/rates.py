@@ -72,7 +72,9 @@ class _Rates:
     def __init__(self, campaigns: int) -> None:
         self.levels, self.weekdays = Levels(campaigns), Weekdays(campaigns)
         self.spread, self.shared = Dispersion(campaigns), Shared(campaigns)
+        #: what all shared, as seen with a day's own counts and as foreseen without them
         self.shared_at: list[tuple[float, float]] = []
+        self.foreseen_at: list[float] = []
 
     def judge(
         self, today: int, seen: FloatArray, exposure: FloatArray, odd: BoolArray
@@ -81,6 +83,7 @@ class _Rates:
         rate, rate_variance = self.levels.rate()
         weekday, weekday_variance = self.weekdays.effect(today)
         daily, due = self.spread.value(), exposure * weekday
+        self.foreseen_at.append(self.shared.of_all[0])
         of_all = due * rate * np.exp(self.shared.of_all[0])
         judges = (of_all >= SHARED_LEAST_COUNTS) & ~odd
         mean = np.where(judges, of_all, 1.0)
@@ -107,7 +110,7 @@ class _Rates:
             variance=self.spread.value() + variance,
         )
         self.spread.learn(day, variance)
-        self.weekdays.learn(past, day)
+        self.weekdays.learn(past, day, np.exp(self.foreseen_at[past] - effect))
         self.levels.learn(day)
 
 

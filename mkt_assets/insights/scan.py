@@ -16,8 +16,8 @@ from mkt_assets.insights.baseline import shift, trailing_sum
 from mkt_assets.insights.grid import BoolArray, FloatArray, IntArray
 from mkt_assets.insights.rates import Expected
 
-#: of a window's days this many may be unknown
-MAY_MISS = 1
+#: of the days of a window so long, one may be unknown; of a shorter one none
+MAY_MISS_FROM = 4
 #: log odds beyond this say nothing more
 HIGHEST_LOG = 300.0
 #: windows beside the likeliest speak of the same change and multiply its odds by at most e to
@@ -79,7 +79,9 @@ def windows(model: Expected, skipped: BoolArray, lengths: Sequence[int]) -> dict
     out = {}
     for days in lengths:
         got, due = trailing_sum(seen, days, 0), trailing_sum(mean, days, 0)
-        known = (trailing_sum(usable.astype("float64"), days, 0) >= days - MAY_MISS) & (due > 0)
+        known = (
+            trailing_sum(usable.astype("float64"), days, 0) >= days - (days >= MAY_MISS_FROM)
+        ) & (due > 0)
         safe = np.where(known, due, 1.0)
         relative = trailing_sum(daily, days, 0) / safe**2 + trailing_sum(baseline, days, 0) / safe
         out[days] = Window(got, safe, np.maximum(relative, 1e-6), known)
