@@ -1,17 +1,21 @@
 """Anomalies of daily campaign data: what is out of the ordinary, since when, and what it may cost.
 
-Here the detectors are put together; how each one judges lies in spend, outcomes and click_rate.
+Here the detectors are put together; how each one judges lies in spend,
+outcomes, click_rate and tracking, how an event is explained in causes.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
+from mkt_assets.insights.causes import explain
 from mkt_assets.insights.click_rate import ctr_declines
-from mkt_assets.insights.events import Event, events_of, price
+from mkt_assets.insights.events import Event, events_of
 from mkt_assets.insights.grid import Grid, build_grid, check_daily
-from mkt_assets.insights.outcomes import performance_drops, revenue_spikes
+from mkt_assets.insights.outcomes import judge_outcomes
+from mkt_assets.insights.rates import expect
 from mkt_assets.insights.spend import spend_spikes, zero_spends
+from mkt_assets.insights.tracking import lost_clicks
 
 TYPES = ("spend_spike", "revenue_spike", "performance_drop", "ctr_decline", "zero_spend")
 COLUMNS = (
@@ -26,6 +30,8 @@ def detect(daily: pd.DataFrame) -> pd.DataFrame:
     Args:
         daily: ``date, channel, campaign, spend, impressions, clicks`` and, where known,
             ``conversions, revenue``; one row per date and campaign. A missing day is not zero.
+            For causes only, where known: ``sessions`` that the clicks began, and ``consent_rate``,
+            the share of visitors who consented.
             A negative amount (refund, credit) is no observation of that day.
 
     Returns:
@@ -51,17 +57,18 @@ def detect(daily: pd.DataFrame) -> pd.DataFrame:
 
 def _events(grid: Grid) -> list[Event]:
     spikes, high = spend_spikes(grid.spend)
-    revenue = revenue_spikes(grid, high)
-    unusual = high | revenue.at
-    drops = performance_drops(grid, high, unusual)
-    declines = ctr_declines(grid, high)
-    found = [
-        event
-        for flags in (spikes, revenue, drops, declines, zero_spends(grid.spend))
-        for event in events_of(flags)
-    ]
-    for event in found:
-        price(event, grid, unusual)
+    clicks = expect(grid.clicks, grid.impressions, high)
+    lost = lost_clicks(grid, clicks)
+    outcomes = judge_outcomes(grid, high)
+    declines = ctr_declines(grid, high | lost.at)
+    found = []
+    for flags in (
+        spikes, outcomes.spikes, outcomes.drops, lost, declines, zero_spends(grid.spend)
+    ):  # fmt: skip
+        events = events_of(flags)
+        for event in events:
+            explain(event, grid, flags, ~outcomes.unusual)
+        found += events
     return found
 
 

@@ -17,8 +17,6 @@ BLOCK_CELLS = 20_000_000
 WEEKDAY_WEEKS = 8
 #: how many own weeks weigh as much as what all campaigns share
 WEEKDAY_PRIOR_WEEKS = 3.0
-#: the same for counts: so many expected events weigh as much as what all campaigns share
-WEEKDAY_PRIOR_COUNTS = 40.0
 #: prior of what all campaigns share on a day (log scale): nearly nothing on an ordinary day, a
 #: holiday's size on some; an unknown effect has the first two's rough mix as its variance
 ORDINARY_SD, SPECIAL_SD, SPECIAL_SHARE = 0.05, 0.40, 0.08
@@ -86,27 +84,6 @@ def weekday_log_effect(x: FloatArray) -> FloatArray:
     return effect
 
 
-def weekday_rate_effect(counts: FloatArray, exposure: FloatArray, first_week: int) -> FloatArray:
-    """Multiplicative weekday effect on a rate: ratio of sums over eight weeks of that weekday.
-
-    ``first_week`` 2 leaves the last fortnight out: its days may be marked unusual only later.
-    """
-    known = np.isfinite(counts) & np.isfinite(exposure)
-    o, a = np.where(known, counts, 0.0), np.where(known, exposure, 0.0)
-    pad = np.zeros((3, o.shape[1]))
-    week_o = trailing_sum(np.vstack([o, pad]), 7, 0)[3:]
-    week_a = trailing_sum(np.vstack([a, pad]), 7, 0)[3:]
-    expected = np.divide(a * week_o, week_a, out=np.zeros_like(a), where=week_a > 0)
-    lags = range(first_week, first_week + WEEKDAY_WEEKS)
-    seen = sum((np.nan_to_num(shift(o, 7 * k)) for k in lags), np.zeros_like(o))
-    due = sum((np.nan_to_num(shift(expected, 7 * k)) for k in lags), np.zeros_like(o))
-    all_seen, all_due = seen.sum(axis=1, keepdims=True), due.sum(axis=1, keepdims=True)
-    prior = WEEKDAY_PRIOR_COUNTS
-    shared = (all_seen + prior) / (all_due + prior)
-    effect: FloatArray = (seen + prior * shared) / (due + prior)
-    return effect
-
-
 def _row_median(x: FloatArray) -> FloatArray:
     """Median of each row's finite values, 0 for a row without any."""
     return np.nan_to_num(_sorted_median(np.sort(x, axis=1), 1))
@@ -121,7 +98,7 @@ def shared_effect(residual: FloatArray, variance: FloatArray) -> tuple[FloatArra
     """
     ok = np.isfinite(residual) & np.isfinite(variance)
     weight = np.where(ok, 1 / np.where(ok, variance, 1.0), 0.0)
-    middle = _weighted_median(np.where(ok, residual, np.nan), weight)[:, None]
+    middle = weighted_median(np.where(ok, residual, np.nan), weight)[:, None]
     sd = np.sqrt(np.where(ok, variance, 1.0))
     cut = np.clip(np.where(ok, residual - middle, 0.0), -CUT_SD * sd, CUT_SD * sd) + middle
     others = weight.sum(axis=1, keepdims=True) - weight
@@ -150,7 +127,7 @@ def _posterior(seen: FloatArray, var: FloatArray) -> tuple[FloatArray, FloatArra
     return mean, second - mean**2
 
 
-def _weighted_median(x: FloatArray, weight: FloatArray) -> FloatArray:
+def weighted_median(x: FloatArray, weight: FloatArray) -> FloatArray:
     """Weighted median of each row's finite values, 0 for a row without any."""
     order = np.argsort(x, axis=1, kind="stable")
     cumulated = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)

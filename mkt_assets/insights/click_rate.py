@@ -8,6 +8,7 @@ from mkt_assets.insights.baseline import trailing_sum
 from mkt_assets.insights.flags import Flags
 from mkt_assets.insights.grid import BoolArray, FloatArray, Grid
 from mkt_assets.insights.rates import expect
+from mkt_assets.insights.scan import long_run_inflation
 
 #: lengths of decline that are looked for, and the days before them that give the level
 DECLINE_WINDOWS = (14, 21, 28)
@@ -18,9 +19,6 @@ SEEN_SHARE = 0.7
 DECLINE_Z = 3.8
 #: by the end of the window the rate has lost at least so much
 DECLINE_LEAST = 0.10
-#: neighbouring days' click rates resemble each other (lag-1 correlation about .4), so that a
-#: sum over days has (1 + .4) / (1 - .4) times the variance of independent days
-AUTOCORRELATION_INFLATION = 2.3
 #: the last days, and the day itself, must still lie this share of the fitted loss below the level
 RECENT_DAYS, RECENT_SHARE, TODAY_SHARE = 4, 0.5, 0.3
 
@@ -35,11 +33,14 @@ def ctr_declines(grid: Grid, unusual: BoolArray) -> Flags:
 
 
 def _decline_pass(grid: Grid, unusual: BoolArray, declined: BoolArray) -> Flags:
-    model = expect(grid.clicks, grid.impressions, unusual | declined, 1)
+    model = expect(grid.clicks, grid.impressions, unusual | declined)
     with np.errstate(divide="ignore", invalid="ignore"):
         y = np.log((grid.clicks + 0.5) / model.effective)
     y = np.where(np.isfinite(y) & (grid.impressions > 0) & ~unusual, y, np.nan)
-    variance = AUTOCORRELATION_INFLATION * model.daily + 1 / np.maximum(model.counts, 1.0)
+    # neighbouring days' click rates resemble each other: how much, past weeks tell
+    variance = long_run_inflation(model, unusual | declined) * model.daily + 1 / np.maximum(
+        model.counts, 1.0
+    )
     weight = np.where(np.isfinite(y) & np.isfinite(variance), 1 / variance, 0.0)
     y = np.where(weight > 0, y, 0.0)
     score = np.full_like(y, -np.inf)

@@ -21,6 +21,9 @@ IntArray = npt.NDArray[np.int64]
 REQUIRED = ("spend",)
 #: not every platform tells these: may be absent as columns, or NaN on some days
 TOLD = ("impressions", "clicks", "conversions", "revenue")
+#: from elsewhere than the ad platform, for causes only: sessions that the clicks began, and the
+#: share of visitors who consented; may be absent
+BESIDE = ("sessions", "consent_rate")
 KEYS = ("date", "channel", "campaign")
 
 
@@ -40,6 +43,8 @@ class Grid:
     clicks: FloatArray
     conversions: FloatArray
     revenue: FloatArray
+    sessions: FloatArray
+    consent_rate: FloatArray
 
 
 def check_daily(daily: pd.DataFrame) -> pd.DataFrame:
@@ -57,8 +62,10 @@ def check_daily(daily: pd.DataFrame) -> pd.DataFrame:
     for name in ("channel", "campaign"):
         _refuse_where(out[name].isna().to_numpy(), out[name], "name is blank", "Name it.")
         out[name] = out[name].astype(str)
-    for name in (*REQUIRED, *TOLD):
+    for name in (*REQUIRED, *TOLD, *BESIDE):
         out[name] = _numbers(out, name)
+    above = (out["consent_rate"] > 1).to_numpy()
+    _refuse_where(above, out["consent_rate"], "a share above 1", "Give a share from 0 to 1.")
     repeated = out.duplicated(["date", "campaign"]).to_numpy()
     _refuse_where(
         repeated,
@@ -66,7 +73,7 @@ def check_daily(daily: pd.DataFrame) -> pd.DataFrame:
         "two rows for one date and campaign",
         "Add the rows up, or give campaigns of different channels different names.",
     )
-    columns = [*KEYS, *REQUIRED, *TOLD]
+    columns = [*KEYS, *REQUIRED, *TOLD, *BESIDE]
     return out[columns].sort_values(["date", "campaign"], kind="stable", ignore_index=True)
 
 
@@ -87,7 +94,7 @@ def build_grid(checked: pd.DataFrame) -> Grid:
         dates,
         tuple(firsts["campaign"]),
         tuple(firsts["channel"]),
-        *(matrix(name) for name in (*REQUIRED, *TOLD)),
+        *(matrix(name) for name in (*REQUIRED, *TOLD, *BESIDE)),
     )
 
 

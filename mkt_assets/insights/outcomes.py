@@ -1,126 +1,132 @@
 """Fewer conversions than the clicks should have brought; more revenue than the clicks explain.
 
-Windows of days for a drop (small counts need time), single days for a spike.
+Both are decided by the posterior odds of a change over windows of days (scan): small counts need
+time, large ones do not.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from mkt_assets.insights.baseline import shared_effect, trailing_sum
+from mkt_assets.insights.baseline import trailing_sum
+from mkt_assets.insights.baskets import expect_baskets
 from mkt_assets.insights.flags import Flags
-from mkt_assets.insights.grid import BoolArray, FloatArray, Grid
-from mkt_assets.insights.rates import RATE_DAYS, RATE_LEAST_COUNTS, count_score, expect
-from mkt_assets.marts.metrics import kpi_value
+from mkt_assets.insights.grid import BoolArray, FloatArray, Grid, IntArray
+from mkt_assets.insights.rates import Expected, count_score, expect
+from mkt_assets.insights.scan import Changes, Scan, inflation, of_amounts, scan, windows
+from mkt_assets.insights.spend import run_length
 
-#: a drop is looked for in windows of so many days; baselines end before the longest begins
-DROP_WINDOWS = (2, 3, 4, 5, 6, 8)
-DROP_GAP = 8
-DROP_Z = 3.7
+#: conversions are judged by rates learnt from days so long ago: a drop's own days are not in them
+GAP = 8
+#: a drop costs between a third and nearly all of the conversions and lasts up to nine days;
+#: a campaign has one in some twenty months
+DROPS = Changes((0.65, 0.55, 0.45, 0.35, 0.25, 0.15), (1, 2, 3, 4, 5, 6, 7, 9), 0.6)
+#: log odds from which a drop is reported: at the largest F1 one reports what is half as probable
+#: as that F1 (Lipton and others, 2014); more certain ones keep the false share far below
+DROP_LOG_ODDS = -1.25
 #: at least this much of the expected conversions must be missing for a marketer to act
 DROP_LEAST = 0.28
-#: neighbouring days resemble each other: the variance of a window's sum beyond independent days
-WINDOW_VARIANCE = 1.3
-SPIKE_Z = 4.0
+#: a drop that goes on for so long is the new normal, and is learnt as such
+DROP_MAX_DAYS = 28
+#: more orders, or larger baskets, by half to five times, for up to three days; each as rare
+SPIKES = Changes((1.5, 2.0, 2.5, 3.5, 5.0), (1, 2, 3), 0.3)
+#: reported when as likely as not
+SPIKE_LOG_ODDS = 0.0
+#: at least half again as much as expected, for a marketer to look
 SPIKE_RATIO = 1.5
-#: two orders in a basket spike are the fewest that can be unusual together
-BASKET_LEAST_ORDERS = 2.0
-#: squared relative spread of one order's value: typical, and its weight in orders seen
-BASKET_SPREAD, BASKET_PRIOR_ORDERS = 0.5, 30.0
-#: relative variance of a day's mean basket that does not shrink with orders (the day's offer)
-BASKET_DAY_VAR = 0.05**2
+#: the week before a spike, leaning on expectation with the weight of so many orders
+WEEK, LEVEL_PRIOR = 7, 10.0
+#: scores beyond this say nothing more
+SCORE_MOST = 40.0
 
 
-def performance_drops(grid: Grid, skipped: BoolArray, unusual: BoolArray) -> Flags:
-    """Conversions below what the clicks promise, over the worst window that ends each day.
+@dataclass(frozen=True)
+class Outcomes:
+    """Verdicts on what the clicks brought, and the days on which that was unusual by itself."""
 
-    Days ``skipped`` (unusual spend: other clicks than usual) are not judged, and ``unusual`` ones
-    are in no baseline. Two passes: days found in a drop leave the baseline of later days.
+    drops: Flags
+    spikes: Flags
+    unusual: BoolArray
+
+
+def judge_outcomes(grid: Grid, high: BoolArray) -> Outcomes:
+    """Drops of conversions and spikes of revenue.
+
+    Days of ``high`` spend (other clicks than usual) are not judged for drops. Two passes: days
+    that are unusual, or found in a drop, teach the rates of later days nothing.
     """
-    first = _drop_pass(grid, skipped, unusual)
-    return _drop_pass(grid, skipped, unusual | _covered(first))
+    model = expect(grid.conversions, grid.clicks, high, GAP)
+    drops, spikes = performance_drops(model, high), revenue_spikes(grid, model, high)
+    spiked = _covered(spikes)
+    model = expect(grid.conversions, grid.clicks, high, GAP, _covered(drops) | spiked)
+    spikes = revenue_spikes(grid, model, high | spiked)
+    return Outcomes(performance_drops(model, high), spikes, high | spikes.at)
 
 
-def _covered(flags: Flags) -> BoolArray:
-    """Days that a verdict speaks of."""
-    marks = np.zeros((len(flags.at) + 1, flags.at.shape[1]))
-    day, campaign = np.nonzero(flags.at)
-    np.add.at(marks, (flags.start[day, campaign], campaign), 1)
-    np.add.at(marks, (flags.last[day, campaign] + 1, campaign), -1)
-    covered: BoolArray = np.cumsum(marks, axis=0)[:-1] > 0
-    return covered
-
-
-def _drop_pass(grid: Grid, skipped: BoolArray, unusual: BoolArray) -> Flags:
-    model = expect(grid.conversions, grid.clicks, unusual, DROP_GAP)
-    usable = np.isfinite(model.seen) & np.isfinite(model.counts) & ~skipped
-    seen, mean = np.where(usable, model.seen, 0.0), np.where(usable, model.counts, 0.0)
-    score = np.full_like(seen, -np.inf)
-    rows = np.arange(len(seen))[:, None] + np.zeros_like(seen, dtype=np.int64)
-    start, depth = rows.copy(), np.ones_like(seen)
-    for days in DROP_WINDOWS:
-        got, due = trailing_sum(seen, days, 0), trailing_sum(mean, days, 0)
-        daily = WINDOW_VARIANCE * trailing_sum(model.daily * mean**2, days, 0)
-        z = count_score(got, due, due + daily + model.baseline * due**2, upper=False)
-        better = (z > score) & (got <= (1 - DROP_LEAST) * due)
-        score, start = np.where(better, z, score), np.where(better, rows - days + 1, start)
-        depth = np.where(better, got / np.where(better, due, 1.0), depth)
-    start = np.maximum(start, 0)
-    # a day nearer to normal than to its window's depth is over the drop
-    today = usable & (seen <= (1 + depth) / 2 * mean)
-    at = (score >= DROP_Z) & today
+def performance_drops(model: Expected, skipped: BoolArray) -> Flags:
+    """Conversions below what the clicks promise, over the likeliest window of the last days."""
+    found = scan(windows(model, skipped, DROPS.lengths), DROPS, inflation(model, skipped))
+    at = (found.log_odds >= DROP_LOG_ODDS) & (found.got <= (1 - DROP_LEAST) * found.due)
+    at &= np.isfinite(model.seen)
     return Flags(
-        "performance_drop", "conversions", at, start, rows, score, model.counts, model.seen, gap=2
+        "performance_drop",
+        "conversions",
+        at,
+        found.start,
+        found.last,
+        _window_score(found, at),
+        model.counts,
+        model.seen,
+        gap=2,
     )
 
 
-def revenue_spikes(grid: Grid, unusual: BoolArray) -> Flags:
+def _window_score(found: Scan, at: BoolArray) -> FloatArray:
+    """Standard deviations of the likeliest window's count, where there is a verdict."""
+    score = np.zeros_like(found.got)
+    got, due = found.got[at], found.due[at]
+    score[at] = count_score(got, due, due + found.relative[at] * due**2, upper=False)
+    return score
+
+
+def _covered(flags: Flags) -> BoolArray:
+    """Days that a verdict speaks of, as far as their rates are not learnt yet."""
+    marks = np.zeros((len(flags.at) + 1, flags.at.shape[1]))
+    day, campaign = np.nonzero(flags.at)
+    start = np.maximum(flags.start[day, campaign], day - GAP + 1)
+    last = np.maximum(flags.last[day, campaign] + 1, start)
+    np.add.at(marks, (start, campaign), 1)
+    np.add.at(marks, (last, campaign), -1)
+    covered = np.cumsum(marks, axis=0)[:-1] > 0
+    return covered & (run_length(covered) <= DROP_MAX_DAYS)
+
+
+def revenue_spikes(grid: Grid, orders: Expected, late: BoolArray) -> Flags:
     """Days with far more orders than the clicks explain, or with far larger baskets."""
-    first = _spike_pass(grid, unusual)
-    return _spike_pass(grid, unusual | first.at)
-
-
-def _spike_pass(grid: Grid, unusual: BoolArray) -> Flags:
-    orders = expect(grid.conversions, grid.clicks, unusual, 1)
-    variance = orders.counts + (orders.daily + orders.baseline) * orders.counts**2
-    by_orders = count_score(orders.seen, orders.counts, variance, upper=True)
-    by_basket, basket = _basket_score(grid, unusual)
-    score = np.fmax(by_orders, by_basket)
+    baskets, basket = expect_baskets(grid.conversions, grid.revenue, late, GAP)
     due = orders.counts * basket
-    at = (score >= SPIKE_Z) & (grid.revenue >= SPIKE_RATIO * due)
-    rows = np.arange(len(score))[:, None] + np.zeros_like(score, dtype=np.int64)
-    return Flags("revenue_spike", "revenue", at, rows, rows, score, due, grid.revenue, gap=1)
+    nothing = np.zeros_like(late)
+    by_orders = scan(windows(orders, nothing, SPIKES.lengths), SPIKES, inflation(orders, nothing))
+    by_basket = scan(windows(baskets, nothing, SPIKES.lengths), SPIKES, 1.0, of_amounts)
+    more = by_orders.log_odds >= by_basket.log_odds
+    start, last, got, usual, relative = (
+        np.where(more, getattr(by_orders, part), getattr(by_basket, part))
+        for part in ("start", "last", "got", "due", "relative")
+    )
+    level = np.where(more, _week_before(orders, start), 1.0)
+    at = np.logaddexp(by_orders.log_odds, by_basket.log_odds) >= SPIKE_LOG_ODDS
+    at &= (got >= SPIKE_RATIO * level * usual) & np.isfinite(due) & np.isfinite(grid.revenue)
+    spread = np.sqrt(relative * usual**2 + np.where(more, usual, 0.0))
+    score = np.clip((got - usual) / spread, 0.0, SCORE_MOST)
+    return Flags("revenue_spike", "revenue", at, start, last, score, due, grid.revenue, gap=1)
 
 
-def _basket_score(grid: Grid, unusual: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """How unusual the day's mean basket is (gamma tail), and the basket that was expected."""
-    from scipy.special import gammaincc, ndtri
-
-    orders, revenue = grid.conversions, grid.revenue
-    sold = np.isfinite(orders) & np.isfinite(revenue) & (orders > 0)
-    usable = sold & ~unusual
-    past_orders = trailing_sum(np.where(usable, orders, 0.0), RATE_DAYS, 1)
-    past_revenue = trailing_sum(np.where(usable, revenue, 0.0), RATE_DAYS, 1)
-    enough = (past_orders >= RATE_LEAST_COUNTS) & (past_revenue > 0)
-    usual = kpi_value("aov", revenue=past_revenue, conversions=past_orders)
-    basket = np.where(enough, usual, np.nan)
-    n = np.where(sold, orders, 1.0)
-    ratio = np.where(sold, kpi_value("aov", revenue=revenue, conversions=n) / basket, np.nan)
-    shared, shared_var = shared_effect(ratio - 1, BASKET_SPREAD / n + BASKET_DAY_VAR)
-    ratio = ratio / np.exp(shared)
-    spread = _basket_spread(n, ratio, usable)
-    variance = spread / n + BASKET_DAY_VAR + shared_var + spread / np.maximum(past_orders, 1.0)
-    shape = 1 / variance
-    tail = gammaincc(shape, shape * np.where(np.isfinite(ratio), ratio, 1.0))
-    score = np.clip(-ndtri(np.clip(tail, 1e-300, 1.0)), -40.0, 40.0)
-    judged = sold & np.isfinite(ratio) & (n >= BASKET_LEAST_ORDERS)
-    return np.where(judged, score, np.nan), basket * np.exp(shared)
-
-
-def _basket_spread(n: FloatArray, ratio: FloatArray, usable: BoolArray) -> FloatArray:
-    """Squared relative spread of one order, from how far past days' mean baskets lay apart."""
-    ok = usable & np.isfinite(ratio)
-    square = np.minimum(np.where(ok, n * (ratio - 1) ** 2, 0.0), 9 * BASKET_SPREAD)
-    days, total = trailing_sum(ok.astype("float64"), 56, 1), trailing_sum(square, 56, 1)
-    prior_days = BASKET_PRIOR_ORDERS / 2
-    return np.maximum((total + prior_days * BASKET_SPREAD) / (days + prior_days), 0.05)
+def _week_before(orders: Expected, start: IntArray) -> FloatArray:
+    """How far orders lay above expectation in the week before a day: a drift is no spike."""
+    known = np.isfinite(orders.counts) & np.isfinite(orders.seen)
+    seen = trailing_sum(np.where(known, orders.seen, 0.0), WEEK, 1)
+    due = trailing_sum(np.where(known, orders.counts, 0.0), WEEK, 1)
+    ratio = (seen + LEVEL_PRIOR) / (due + LEVEL_PRIOR)
+    return np.maximum(np.take_along_axis(ratio, start, axis=0), 1.0)

@@ -9,35 +9,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mkt_assets.insights.baseline import (
-    shared_effect,
-    trailing_sum,
-    weekday_rate_effect,
-)
 from mkt_assets.insights.grid import BoolArray, FloatArray
-
-#: days of a rate's baseline, and how many counts it needs before it can judge a day
-RATE_DAYS = 35
-RATE_LEAST_COUNTS = 8.0
-RATE_LEAST_DAYS = 14
-#: a campaign vouches for what all share on a day only if it expects so many counts
-SHARED_LEAST_COUNTS = 1.0
-#: overdispersion (variance beyond Poisson, relative to the squared mean): typical value and bounds
-DISPERSION, DISPERSION_LOW, DISPERSION_HIGH = 0.04, 0.002, 0.5
-#: a campaign's own dispersion leans on all campaigns' as if that were so many informative days
-DISPERSION_PRIOR_DAYS = 20.0
-DISPERSION_DAYS = 56
-#: squared deviations beyond this many standard deviations are cut, so that an anomaly is no noise
-CUT_SD = 2.5
+from mkt_assets.insights.rate_filter import (
+    SHARED_LEAST_COUNTS,
+    SHARED_LOWEST,
+    Day,
+    Dispersion,
+    Levels,
+    Shared,
+    Weekdays,
+)
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Expected counts per day with the three parts of their uncertainty, (days, campaigns).
+    """Expected counts per day with the two parts of their uncertainty, (days, campaigns).
 
-    ``daily`` and ``baseline`` are relative variances: of a day by itself, and of the baseline
-    that all days of a window share. ``effective`` is the exposure with the weekday's and the
-    shared effect in it: ``counts`` is a plain rate times it. NaN where there is no baseline yet.
+    ``daily`` and ``baseline`` are relative variances: of a day by itself, and of what all days
+    of a window share. ``effective`` is the exposure with the weekday's and the shared effect in
+    it: ``counts`` is a plain rate times it. NaN where there is no baseline yet.
     """
 
     counts: FloatArray
@@ -47,56 +37,81 @@ class Expected:
     effective: FloatArray
 
 
-def expect(counts: FloatArray, exposure: FloatArray, unusual: BoolArray, gap: int) -> Expected:
+def expect(
+    counts: FloatArray,
+    exposure: FloatArray,
+    odd: BoolArray,
+    gap: int = 1,
+    late: BoolArray | None = None,
+) -> Expected:
     """What ``exposure`` should have brought at the rate of the days ending ``gap`` days before.
 
-    Days marked ``unusual`` do not enter the baseline. A mark may be made up to ``gap`` - 1 days
-    after its day, since no younger day than that is read together with its mark.
+    Days marked ``odd`` (on the day itself) or ``late`` (up to ``gap`` - 1 days after it) teach
+    nothing: no younger day than ``gap`` is learnt from, so a late mark is read in time.
     """
-    known = np.isfinite(counts) & np.isfinite(exposure)
-    usable = known & ~unusual
-    effective = exposure * weekday_rate_effect(
-        np.where(usable, counts, np.nan), np.where(usable, exposure, np.nan), 1 if gap == 1 else 2
-    )
-    past_seen = trailing_sum(np.where(usable, counts, 0.0), RATE_DAYS, gap)
-    past_exposure = trailing_sum(np.where(usable, effective, 0.0), RATE_DAYS, gap)
-    past_days = trailing_sum(usable.astype("float64"), RATE_DAYS, gap)
-    rate = np.full_like(counts, np.nan)
-    enough = (past_seen >= RATE_LEAST_COUNTS) & (past_days >= RATE_LEAST_DAYS)
-    np.divide(past_seen, past_exposure, out=rate, where=enough & (past_exposure > 0))
-    own = np.where(known, effective * rate, np.nan)
-    judge = own >= SHARED_LEAST_COUNTS
-    residual = np.where(judge, counts / np.where(judge, own, 1.0) - 1, np.nan)
-    alone = dispersion(counts, own, usable, gap)
-    shared, shared_var = shared_effect(residual, 1 / np.where(judge, own, 1.0) + alone)
-    mean = own * np.exp(shared)
-    spread = dispersion(counts, mean, usable, gap)
-    baseline = 1 / np.maximum(past_seen, 1.0) + spread / np.maximum(past_days, 1.0)
-    return Expected(
-        counts=mean,
-        seen=np.where(known, counts, np.nan),
-        daily=spread + shared_var,
-        baseline=baseline,
-        effective=effective * np.exp(shared),
-    )
+    known = np.isfinite(counts) & np.isfinite(exposure) & (exposure > 0)
+    teaches = known & ~odd if late is None else known & ~odd & ~late
+    state = _Rates(counts.shape[1])
+    out = [np.full_like(counts, np.nan) for _ in range(4)]
+    for today in range(len(counts)):
+        shown = np.where(known[today], exposure[today], np.nan)
+        for row, values in zip(
+            out, state.judge(today, counts[today], shown, odd[today]), strict=True
+        ):
+            row[today] = values
+        past = today - gap + 1
+        if past >= 0:
+            state.learn(past, counts[past], exposure[past], teaches[past])
+    expected, daily, baseline, effective = out
+    return Expected(expected, np.where(known, counts, np.nan), daily, baseline, effective)
 
 
-def dispersion(counts: FloatArray, mean: FloatArray, usable: BoolArray, gap: int) -> FloatArray:
-    """Variance beyond Poisson from the days before, each campaign leaning on all of them."""
-    ok = usable & np.isfinite(mean) & (mean > 0)
-    m = np.where(ok, mean, 1.0)
-    typical = m + DISPERSION * m**2
-    square = np.minimum((np.where(ok, counts, 1.0) - m) ** 2, CUT_SD**2 * typical)
-    # a day informs about dispersion as far as its Poisson noise lets it
-    weight = np.where(ok, (m**2 / typical) ** 2, 0.0)
-    found = trailing_sum(weight * (square - m) / m**2, DISPERSION_DAYS, gap)
-    total = trailing_sum(weight, DISPERSION_DAYS, gap)
-    prior = DISPERSION_PRIOR_DAYS / DISPERSION**2 / 4
-    all_found, all_total = found.sum(axis=1, keepdims=True), total.sum(axis=1, keepdims=True)
-    pooled = (all_found + prior * DISPERSION) / (all_total + prior)
-    value = (found + prior * pooled) / (total + prior)
-    clipped: FloatArray = np.clip(value, DISPERSION_LOW, DISPERSION_HIGH)
-    return clipped
+class _Rates:
+    """All that is known of the campaigns' rates so far."""
+
+    def __init__(self, campaigns: int) -> None:
+        self.levels, self.weekdays = Levels(campaigns), Weekdays(campaigns)
+        self.spread, self.shared = Dispersion(campaigns), Shared(campaigns)
+        #: what all shared, as seen with a day's own counts and as foreseen without them
+        self.shared_at: list[tuple[float, float]] = []
+        self.foreseen_at: list[float] = []
+
+    def judge(
+        self, today: int, seen: FloatArray, exposure: FloatArray, odd: BoolArray
+    ) -> tuple[FloatArray, ...]:
+        """Expected counts, daily and baseline variance, and effective exposure of a day."""
+        rate, rate_variance = self.levels.rate()
+        weekday, weekday_variance = self.weekdays.effect(today)
+        daily, due = self.spread.value(), exposure * weekday
+        self.foreseen_at.append(self.shared.of_all[0])
+        of_all = due * rate * np.exp(self.shared.of_all[0])
+        judges = (of_all >= SHARED_LEAST_COUNTS) & ~odd
+        mean = np.where(judges, of_all, 1.0)
+        noise = 1 / mean + daily + np.where(judges, rate_variance, 0.0) + weekday_variance
+        self.shared.see(seen / mean, noise, judges)
+        self.shared_at.append(self.shared.of_all)
+        effect, effect_variance = self.shared.of_others
+        # when all of them lose more than half at once it is no holiday but an outage
+        effect = np.maximum(effect, SHARED_LOWEST)
+        effective = due * np.exp(effect)
+        baseline = rate_variance + weekday_variance + effect_variance
+        return effective * rate, daily, baseline, effective
+
+    def learn(self, past: int, seen: FloatArray, exposure: FloatArray, teaches: BoolArray) -> None:
+        """Take in a day, with the shared effect as it was seen then."""
+        effect, variance = self.shared_at[past]
+        rate, rate_variance = self.levels.rate()
+        day = Day(
+            seen=seen,
+            exposure=exposure * self.weekdays.effect(past)[0] * np.exp(effect),
+            known=teaches,
+            rate=rate,
+            rate_variance=rate_variance,
+            variance=self.spread.value() + variance,
+        )
+        self.spread.learn(day, variance)
+        self.weekdays.learn(past, day, np.exp(self.foreseen_at[past] - effect))
+        self.levels.learn(day)
 
 
 def count_score(

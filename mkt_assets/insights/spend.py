@@ -38,6 +38,8 @@ SPIKE_MAX_DAYS = 3
 RUNS_SHARE, RUNS_LEAST, RUNS_WEEKS = 0.75, 2, 4
 #: of the days on which it should have run lately, more misses than this are a habit
 HABIT_SHARE = 0.15
+#: days ago at which the same day of the last month lay, and of the month before that
+LAST_MONTH, MONTH_BEFORE = (28, 29, 30, 31), (59, 60, 61, 62)
 #: without spend for a week a campaign counts as ended
 ENDED_DAYS = 7
 
@@ -68,7 +70,7 @@ def spend_spikes(spend: FloatArray) -> tuple[Flags, BoolArray]:
     np.log(spend, out=jump, where=spend > 0)
     jump = np.where(spend == 0, -np.inf, jump - center)
     high = (jump >= np.log(MAYBE_RATIO)) & (jump / spread >= SPIKE_Z)
-    sure = high & (jump >= np.log(SURE_RATIO)) & (_run_length(high) <= SPIKE_MAX_DAYS)
+    sure = high & (jump >= np.log(SURE_RATIO)) & (run_length(high) <= SPIKE_MAX_DAYS)
     rows = np.arange(len(spend))[:, None] + np.zeros_like(spend, dtype=np.int64)
     at, start, last = sure.copy(), rows.copy(), rows.copy()
     score = np.where(sure, jump / spread, 0.0)
@@ -83,7 +85,7 @@ def spend_spikes(spend: FloatArray) -> tuple[Flags, BoolArray]:
     return flags, high
 
 
-def _run_length(on: BoolArray) -> IntArray:
+def run_length(on: BoolArray) -> IntArray:
     """How many days in a row, this one included, a condition has held."""
     rows = np.arange(len(on))[:, None]
     broken = np.maximum.accumulate(np.where(on, -1, rows), axis=0)
@@ -101,10 +103,21 @@ def _fell_back(jump: FloatArray, high: BoolArray, length: int) -> BoolArray:
     return calm
 
 
+def _monthly_pause(zero: BoolArray) -> BoolArray:
+    """Days on which there was none a month ago nor two months ago: a schedule, not a stop."""
+    none = zero.astype("float64")
+    paused = [
+        np.any([shift(none, days) == 1.0 for days in month], axis=0)
+        for month in (LAST_MONTH, MONTH_BEFORE)
+    ]
+    both: BoolArray = paused[0] & paused[1]
+    return both
+
+
 def zero_spends(spend: FloatArray) -> Flags:
     """A running campaign without spend on a day on which it usually runs.
 
-    A weekday off, a flight's irregular habit and a campaign that has ended are none.
+    A weekday off, a monthly pause, an irregular flight and a campaign that has ended are none.
     """
     zero = spend == 0
     seen, on = np.isfinite(spend).astype("float64"), (spend > 0).astype("float64")
@@ -118,7 +131,7 @@ def zero_spends(spend: FloatArray) -> Flags:
     missed = trailing_sum((due & zero).astype("float64"), 28, 8)
     habit = missed > HABIT_SHARE * np.maximum(due_days, 7)
     center, _ = expected_spend(spend)
-    at = zero & due & alive & ~habit & np.isfinite(center)
+    at = zero & due & alive & ~habit & ~_monthly_pause(zero) & np.isfinite(center)
     rows = np.arange(len(spend))[:, None] + np.zeros_like(spend, dtype=np.int64)
     # how surprising a stop is grows with the number of days on which there was none
     score = np.sqrt(2 * np.log(2 + trailing_sum(on, SPREAD_DAYS, 1)))

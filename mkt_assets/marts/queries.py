@@ -19,6 +19,38 @@ CAMPAIGN_DAYS = """
     order by 1, 2, 3
 """
 
+#: what GA4 saw beside the platforms: sessions of campaigns that it knows by name (none on a day is
+#: zero), and the share of events that came with consent
+CAMPAIGN_SESSION_DAYS = """
+    with days as (
+        select distinct date from marts.ga4_daily
+    ),
+    sessions as (
+        select session_date as date, session_campaign as campaign, count(*) as sessions
+        from marts.fct_sessions group by 1, 2
+    ),
+    consent as (
+        select
+            partition as date,
+            sum(case when fate = 'kept' then row_count end)
+                / nullif(sum(row_count), 0) as consent_rate
+        from marts.consent_waterfall
+        where table_name = 'events' and fate in ('kept', 'dropped_consent', 'cookieless')
+        group by 1
+    )
+    select
+        days.date, names.campaign, consent.consent_rate,
+        coalesce(sessions.sessions, 0) as sessions
+    from days
+    cross join (
+        select distinct session_campaign as campaign from marts.fct_sessions
+        where session_campaign in (select campaign from marts.marketing_clean)
+    ) as names
+    left join sessions on days.date = sessions.date and names.campaign = sessions.campaign
+    left join consent on days.date = consent.date
+    order by 1, 2
+"""
+
 #: daily money by channel, for forecasts, response curves and budgets
 CHANNEL_DAYS = """
     select date, channel, mark_spent as spend, clicks, conversions, revenue
