@@ -28,6 +28,7 @@ from mkt_assets.privacy import assets as privacy
 from mkt_assets.privacy import checks as privacy_checks
 from mkt_assets.publish import assets as publish
 from mkt_assets.publish import checks as publish_checks
+from mkt_assets.quality import checks as quality_checks
 from mkt_assets.resources import LakeResource
 from mkt_assets.schedules import JOBS, daily_refresh
 from mkt_assets.settings import settings
@@ -66,7 +67,10 @@ def build_defs(
     """Every asset, check, job and schedule; ``resources`` replace the default ones by name."""
     return dg.Definitions(
         assets=[asset for stage, _ in STAGES for asset in stage.ASSETS],
-        asset_checks=[check for _, checks in STAGES for check in checks.CHECKS],
+        asset_checks=[
+            *(check for _, checks in STAGES for check in checks.CHECKS),
+            *quality_checks.CHECKS,
+        ],
         # one DuckDB writer, and heavy imports paid once instead of once a step
         executor=dg.in_process_executor,
         jobs=JOBS,
