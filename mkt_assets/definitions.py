@@ -30,7 +30,7 @@ from mkt_assets.publish import assets as publish
 from mkt_assets.publish import checks as publish_checks
 from mkt_assets.quality import checks as quality_checks
 from mkt_assets.resources import LakeResource
-from mkt_assets.schedules import JOBS, daily_refresh
+from mkt_assets.schedules import JOBS, daily_refresh, expected_daily
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
 
@@ -65,7 +65,7 @@ def build_defs(
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
 ) -> dg.Definitions:
     """Every asset, check, job and schedule; ``resources`` replace the default ones by name."""
-    return dg.Definitions(
+    defs = dg.Definitions(
         assets=[asset for stage, _ in STAGES for asset in stage.ASSETS],
         asset_checks=[
             *(check for _, checks in STAGES for check in checks.CHECKS),
@@ -78,6 +78,7 @@ def build_defs(
         resources={**default_resources(), **(resources or {})},
         schedules=[daily_refresh],
     )
+    return defs.map_asset_specs(func=expected_daily)
 
 
 defs = build_defs()

@@ -17,7 +17,14 @@ from mkt_assets.quality import data_docs, schema_changes, volume
 from mkt_assets.quality.expectations import judge
 from mkt_assets.quality.frames import Frames
 from mkt_assets.quality.outcomes import Outcome, blocked, told
-from mkt_assets.quality.row_rules import AD_KEY, AD_RULES, RowRule, event_rules, judge_rows
+from mkt_assets.quality.row_rules import (
+    AD_KEY,
+    AD_RULES,
+    EVENT_KEY,
+    RowRule,
+    event_rules,
+    judge_rows,
+)
 from mkt_assets.quality.suites import suites
 from mkt_assets.quality.trailing import trailing_frame, trailing_suite
 from mkt_assets.redaction import redact_place
@@ -232,7 +239,7 @@ _INPUTS = [
 
 #: without a signal of its own, consent is what was stated of the source
 _POLICY = None if settings().consent_upstream else settings().policy
-_ROWS = {EVENTS: (event_rules(_POLICY), "event_key"), ADS: (AD_RULES, AD_KEY)}
+_ROWS = {EVENTS: (event_rules(_POLICY), EVENT_KEY), ADS: (AD_RULES, AD_KEY)}
 
 CHECKS = [
     *(_columns_check(asset, table) for asset, table in _INPUTS),

@@ -143,8 +143,8 @@ def share_band(
     # counts of events come in bunches, visit by visit; the MAD knows, the binomial law does not
     noise = 1 / math.sqrt(max(of * share * (1 - share), _HALF))
     spread = math.hypot(max(_mad(levels), _USUAL_SHARE_NOISE), noise)
-    low = min(_share(centre - LIMIT * spread), share - LEAST_SHIFT)
-    high = max(_share(centre + LIMIT * spread), share + LEAST_SHIFT)
+    low = min(_unsmoothed(_share(centre - LIMIT * spread), of), share - LEAST_SHIFT)
+    high = max(_unsmoothed(_share(centre + LIMIT * spread), of), share + LEAST_SHIFT)
     return Band(share, max(low, 0.0), min(high, 1.0), len(before))
 
 
@@ -171,6 +171,11 @@ def _mad(values: list[float]) -> float:
 
 def _logit(part: float, whole: float) -> float:
     return math.log((part + _HALF) / (max(whole - part, 0.0) + _HALF))
+
+
+def _unsmoothed(share: float, of: float) -> float:
+    """The share as counted whose smoothed form, half a thing added to each side, is ``share``."""
+    return (share * (of + 2 * _HALF) - _HALF) / of
 
 
 def _share(level: float) -> float:

@@ -108,6 +108,8 @@ AD_RULES: Final = (
 )
 
 
+#: what a sample of events shows: enough of the key to find it, and not what looks like a person's
+EVENT_KEY: Final = "concat_ws(' ', event_date, 'event_key', left(event_key, 8) || '...')"
 #: what a sample of ad rows shows
 AD_KEY: Final = "concat_ws(', ', date, channel, campaign)"
 
