@@ -48,12 +48,13 @@ JOBS = [daily_marketing, *(_ABOUT_PEOPLE if settings().has_ga4 else [])]
 def expected_daily(spec: dg.AssetSpec) -> dg.AssetSpec:
     """``spec`` with the policy that the daemon holds it to, if the daily job makes it.
 
-    A freshness policy asks when an asset was made; how old its newest day is, dbt's source freshness
-    and the volume checks tell.
+    A freshness policy asks when an asset was made; how old its newest day is, dbt's source
+    freshness and the volume checks tell.
     """
     if spec.key == _ASKED_FOR or "exposure" in spec.kinds:
         return spec
-    return dg.apply_freshness_policy(spec, _FRESH)
+    fresh: dg.AssetSpec = dg.apply_freshness_policy(spec, _FRESH)
+    return fresh
 
 
 @dg.schedule(

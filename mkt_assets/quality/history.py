@@ -28,10 +28,12 @@ LEAST_SHARE_DAYS: Final = 10
 #: how far from the centre, in spreads; with eight days the MAD is rough, so farther than a normal
 #: law would ask for. `benchmarks/false_alarms.py` tells what it costs and what it finds
 LIMIT: Final = 4.5
+#: four weeks of shares tell their spread better, and no shift below LEAST_SHIFT is told anyhow
+SHARE_LIMIT: Final = 3.5
 #: days that are alike differ by a fifth (log scale) however large: weather, mails, half-holidays
 _USUAL_NOISE: Final = 0.2
-#: shares of days that are alike, on the logit scale: at 70 % that is 2 points
-_USUAL_SHARE_NOISE: Final = 0.1
+#: shares of days that are alike, on the logit scale: at 70 % that is a point and a half
+_USUAL_SHARE_NOISE: Final = 0.07
 #: a shift of a share that nobody would act on
 LEAST_SHIFT: Final = 0.05
 #: the MAD of a normal law is .6745 of its standard deviation
@@ -143,8 +145,8 @@ def share_band(
     # counts of events come in bunches, visit by visit; the MAD knows, the binomial law does not
     noise = 1 / math.sqrt(max(of * share * (1 - share), _HALF))
     spread = math.hypot(max(_mad(levels), _USUAL_SHARE_NOISE), noise)
-    low = min(_unsmoothed(_share(centre - LIMIT * spread), of), share - LEAST_SHIFT)
-    high = max(_unsmoothed(_share(centre + LIMIT * spread), of), share + LEAST_SHIFT)
+    low = min(_unsmoothed(_share(centre - SHARE_LIMIT * spread), of), share - LEAST_SHIFT)
+    high = max(_unsmoothed(_share(centre + SHARE_LIMIT * spread), of), share + LEAST_SHIFT)
     return Band(share, max(low, 0.0), min(high, 1.0), len(before))
 
 

@@ -1,4 +1,4 @@
-"""A column that is gone is told with the KPIs that are made of it, and stops the run until accepted."""
+"""A column that is gone is told with the KPIs made of it, and stops the run until accepted."""
 
 from __future__ import annotations
 
