@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,11 +54,11 @@ def write(lake: Lake, part: Part) -> Path:
     """
     with replacing(folder(lake) / _PARTS / f"{part.name}.json") as writing:
         writing.write_text(json.dumps(asdict(part), indent=1, ensure_ascii=False), encoding="utf-8")
+        # the page repeats the parts and adds no word of the data
         _refuse_personal(lake, writing)
     target = page(lake)
     with replacing(target) as writing:
         writing.write_text(render(parts(lake)), encoding="utf-8")
-        _refuse_personal(lake, writing)
     return target
 
 
@@ -83,6 +84,19 @@ def _part(path: Path) -> Part:
 
 def render(told: Sequence[Part]) -> str:
     """The page as HTML; every word of the data is escaped."""
+    outcomes = [(part, o) for part in told for o in part.outcomes]
+    broken = [(part, o) for part, o in outcomes if not o.holds]
+    return _template().render(
+        runs=list(dict.fromkeys((part.run_id, part.days) for part in told)),
+        rules=len(outcomes),
+        blocking=[o for _, o in broken if o.blocking],
+        warnings=[o for _, o in broken if not o.blocking],
+        tables=_by_table(outcomes),
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -90,15 +104,7 @@ def render(told: Sequence[Part]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    outcomes = [(part, o) for part in told for o in part.outcomes]
-    broken = [(part, o) for part, o in outcomes if not o.holds]
-    return environment.get_template("data_docs.html").render(
-        runs=list(dict.fromkeys((part.run_id, part.days) for part in told)),
-        rules=len(outcomes),
-        blocking=[o for _, o in broken if o.blocking],
-        warnings=[o for _, o in broken if not o.blocking],
-        tables=_by_table(outcomes),
-    )
+    return environment.get_template("data_docs.html")
 
 
 def _by_table(outcomes: Sequence[tuple[Part, Outcome]]) -> list[dict[str, Any]]:
