@@ -1,6 +1,6 @@
 """How often the checks beside past weeks cry wolf, and what they find, on generated series.
 
-    python benchmarks/false_alarms.py [--series 200] [--seed 1]
+    python benchmarks/false_alarms.py [--series 20] [--seed 1]
 
 Each series is two years of a made-up property: weekdays, a slow trend, noise that is wider than
 counting alone (log-normal for counts, beta for shares), eight holidays a year at a third to two
@@ -109,7 +109,7 @@ def print_line(label: str, seen: dict[str, list[bool]], found: dict[str, float])
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--series", type=int, default=200)
+    parser.add_argument("--series", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     rng = np.random.default_rng(given.seed)

@@ -7,7 +7,9 @@ stays out: what is expected (``suites``), and reading the tables.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any, Final
 
 import duckdb
@@ -18,6 +20,7 @@ from mkt_assets.quality.outcomes import SAMPLE_KEYS, Outcome
 from mkt_assets.quality.suites import MISSING, Expected, Suite
 
 _ENGINE: Final = "Great Expectations"
+_REMEDY: Final = "materialize the table again; if it stays, report it with these keys"
 _ABSENT: Final = "is missing"
 _EXTRA: Final = "not in the contract"
 #: a column of neither kind is compared by nothing
@@ -25,6 +28,20 @@ _NESTED: Final = ("[", "STRUCT", "MAP")
 
 #: the values that a reference may take, by the name that a suite gives them
 Parents = Callable[[str], Sequence[Any]]
+
+
+def import_meanwhile() -> None:
+    """Start the import that ``judge`` needs, for when this process is about to wait for another.
+
+    Whoever needs it sooner waits for the rest of it, and meets the same error if it fails.
+    """
+    _stay_silent()
+    threading.Thread(target=import_module, args=("great_expectations",)).start()
+
+
+def _stay_silent() -> None:
+    # it would report its usage; nothing here may reach the network
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 
 def judge(
@@ -60,8 +77,7 @@ class _Runner:
     """One ephemeral context for all suites."""
 
     def __init__(self) -> None:
-        # it asks before it reports usage; nothing here may reach the network
-        os.environ["GX_ANALYTICS_ENABLED"] = "false"
+        _stay_silent()
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -102,6 +118,7 @@ class _Runner:
                 samples=tuple(_told_of_column(row) for row in mine.head(SAMPLE_KEYS).itertuples()),
                 blocking=True,
                 why="what reads the table breaks, or reads something else",
+                means=_REMEDY,
             )
         return outcomes
 
@@ -124,6 +141,7 @@ class _Runner:
                 samples=_samples(suite, expected, broken, never_null),
                 blocking=expected.blocking,
                 why=expected.why,
+                means="" if expected.kind == "distribution" else _REMEDY,
             )
 
     def _validate(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mkt_assets.errors import MktError
-from mkt_assets.quality.expectations import flat_columns, judge, type_name
+from mkt_assets.quality.expectations import flat_columns, import_meanwhile, judge, type_name
 from mkt_assets.quality.outcomes import Outcome
 from mkt_assets.quality.suites import Expected, Suite, suites
 from mkt_assets.quality.trailing import trailing_suite
@@ -137,3 +137,8 @@ def test_a_rule_that_cannot_be_evaluated_is_neither_kept_nor_broken() -> None:
     frame = pd.DataFrame({"n": ["word", "another"]})
     with pytest.raises(MktError, match="could not be evaluated"):
         judge([suite], {"a/b": frame}, {"a/b": {"n": "VARCHAR"}}, lambda _: [])
+
+
+def test_judging_waits_for_an_import_under_way() -> None:
+    import_meanwhile()
+    assert broken(judged(good())) == {}
