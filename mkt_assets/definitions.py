@@ -28,8 +28,9 @@ from mkt_assets.privacy import assets as privacy
 from mkt_assets.privacy import checks as privacy_checks
 from mkt_assets.publish import assets as publish
 from mkt_assets.publish import checks as publish_checks
+from mkt_assets.quality import checks as quality_checks
 from mkt_assets.resources import LakeResource
-from mkt_assets.schedules import JOBS, daily_refresh, killed_runs
+from mkt_assets.schedules import JOBS, daily_refresh, expected_daily, killed_runs
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
 
@@ -68,9 +69,12 @@ def build_defs(
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
 ) -> dg.Definitions:
     """Every asset, check, job and schedule; ``resources`` replace the default ones by name."""
-    return dg.Definitions(
+    defs = dg.Definitions(
         assets=[asset for stage, _ in STAGES for asset in stage.ASSETS],
-        asset_checks=[check for _, checks in STAGES for check in checks.CHECKS],
+        asset_checks=[
+            *(check for _, checks in STAGES for check in checks.CHECKS),
+            *quality_checks.CHECKS,
+        ],
         # one DuckDB writer, and heavy imports paid once instead of once a step
         executor=dg.in_process_executor,
         jobs=JOBS,
@@ -79,6 +83,7 @@ def build_defs(
         schedules=[daily_refresh],
         sensors=[killed_runs],
     )
+    return defs.map_asset_specs(func=expected_daily)
 
 
 defs = build_defs()

@@ -11,7 +11,12 @@ from mkt_assets.resources import end_dead_runs
 from mkt_assets.settings import settings
 
 #: asked for, it does not happen overnight because a variable changed
-_ROTATION = dg.AssetSelection.assets(*([["privacy", "key_rotation"]] if settings().has_ga4 else []))
+_ASKED_FOR = dg.AssetKey(["privacy", "key_rotation"])
+_ROTATION = dg.AssetSelection.assets(*([_ASKED_FOR] if settings().has_ga4 else []))
+#: the refresh is daily: a run that comes two hours late warns, two that are missing fail
+_FRESH = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(hours=26), fail_window=timedelta(hours=50)
+)
 
 #: a run whose process died is run again whole: what it had made may not fit what came since
 _WHOLE = {"dagster/retry_strategy": "ALL_STEPS"}
@@ -46,6 +51,18 @@ _ABOUT_PEOPLE = [
 ]
 
 JOBS = [daily_marketing, *(_ABOUT_PEOPLE if settings().has_ga4 else [])]
+
+
+def expected_daily(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """``spec`` with the policy that the daemon holds it to, if the daily job makes it.
+
+    A freshness policy asks when an asset was made; how old its newest day is, dbt's source
+    freshness and the volume checks tell.
+    """
+    if spec.key == _ASKED_FOR or "exposure" in spec.kinds:
+        return spec
+    fresh: dg.AssetSpec = dg.apply_freshness_policy(spec, _FRESH)
+    return fresh
 
 
 @dg.schedule(

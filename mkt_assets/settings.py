@@ -8,6 +8,7 @@ silently the default.
 from __future__ import annotations
 
 import os
+import re
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -37,7 +38,10 @@ _TOLD_TO_DBT = {
 }
 
 #: a comma list in the environment; without NoDecode it would have to be JSON
-_Signals = Annotated[tuple[str, ...], NoDecode]
+_CommaList = Annotated[tuple[str, ...], NoDecode]
+
+#: as `quality` words what it would accept
+_ACCEPTED = re.compile(r"(?:events|ad_performance)(?:@\d{4}-\d{2}-\d{2}|\..+)")
 
 
 def _default_data_dir() -> Path:
@@ -91,10 +95,10 @@ class Settings(BaseSettings):
     policy_version: str = Field(
         POLICY_V1.version, description="name of the consent policy; other rules, another name"
     )
-    analysis_needs: _Signals = Field(
+    analysis_needs: _CommaList = Field(
         POLICY_V1.analysis_needs, description=f"signals for analysis, of {', '.join(SIGNALS)}"
     )
-    activation_needs: _Signals = Field(
+    activation_needs: _CommaList = Field(
         POLICY_V1.activation_needs, description="signals for advertising, granted at time of use"
     )
     unset_means: UnsetMeans = Field(
@@ -102,6 +106,11 @@ class Settings(BaseSettings):
     )
     quarantine_limit: float = Field(
         0.05, ge=0, le=1, description="share of quarantined rows of a day that blocks publishing"
+    )
+    accepted_changes: _CommaList = Field(
+        (),
+        description="changes of inputs that are as they should be, as a failed check words them: "
+        "ad_performance.revenue, events@2025-03-04",
     )
     landing_retention_days: int = Field(30, ge=1, description="days that raw drops are kept")
     vault_retention_days: int = Field(
@@ -178,16 +187,28 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("analysis_needs", "activation_needs", mode="before")
+    @field_validator("analysis_needs", "activation_needs", "accepted_changes", mode="before")
     @classmethod
     def _comma_list(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(word.strip().lower() for word in value.split(",") if word.strip())
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("accepted_changes")
+    @classmethod
+    def _worded_as_told(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        odd = [word for word in value if not _ACCEPTED.fullmatch(word)]
+        if odd:
+            raise ValueError(
+                "give a comma list of <table>.<column> and <table>@<YYYY-MM-DD>, tables being "
+                f"events and ad_performance; not so: {odd[0]!r}"
+            )
         return value
 
     @field_validator("analysis_needs", "activation_needs")
     @classmethod
     def _known_signals(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        value = tuple(map(str.lower, value))
         unknown = sorted(set(value) - set(SIGNALS))
         if unknown or not value:
             problem = f"unknown signal {', '.join(unknown)}" if unknown else "no signal"

@@ -48,6 +48,8 @@ __all__ = [
     "Table",
     "forms_of",
     "lake_columns",
+    "mart_columns",
+    "mart_key",
 ]
 
 #: by path, in the order in which the data flows
@@ -82,6 +84,29 @@ def _column(told: Mapping[str, Any]) -> Column:
         privacy="pseudonym" if form in PSEUDONYMS else "none",
         form=form,
     )
+
+
+@cache
+def mart_columns(mart: str) -> Mapping[str, Mapping[str, Any]]:
+    """The columns of a mart by name, each as dbt's YAML describes it.
+
+    Raises:
+        KeyError: there is no such mart.
+    """
+    return {column["name"]: column for column in _models()[mart]["columns"]}
+
+
+@cache
+def mart_key(mart: str) -> tuple[str, ...]:
+    """The columns that identify a row of a mart, as its uniqueness test says.
+
+    Raises:
+        KeyError: there is no such mart, or none of its tests says what is unique.
+    """
+    for test in _models()[mart]["data_tests"]:
+        if "unique_key" in test:
+            return tuple(test["unique_key"]["arguments"]["columns"])
+    raise KeyError(f"no test of {mart} says what is unique")
 
 
 @cache

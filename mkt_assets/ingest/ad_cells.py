@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mkt_assets.errors import InputError
-from mkt_assets.ingest import file_formats, text_rows
+from mkt_assets.ingest import file_formats, own_columns, text_rows
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Cells:
     #: the text of a row by its place in ``rows``; made only for those that are asked for
     raw: Callable[[int], str]
     faults: list[Fault] = field(default_factory=list)
+    #: the columns with their types, as far as the file has any (see ``own_columns``)
+    types: dict[str, str] = field(default_factory=dict)
 
     @property
     def rows_in(self) -> int:
@@ -75,6 +77,7 @@ def _csv(path: Path) -> Cells:
         [record.row for record in good],
         lambda place: good[place].raw,
         faults,
+        own_columns.from_headers(headers),
     )
 
 
@@ -122,6 +125,7 @@ def _parquet(path: Path) -> Cells:
         {name: [_plain(value) for value in column.to_pylist()] for name, column in columns},
         list(range(1, table.num_rows + 1)),
         lambda place: json.dumps(table.slice(place, 1).to_pylist()[0], default=str),
+        types=own_columns.from_arrow(table.schema),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ class AdFile:
     ``rows`` has ``COLUMNS``; counts are Int64, money and conversions float64 rounded to four
     decimals, so that sums are exact in DECIMAL(18,4). ``quarantined`` has ``QUARANTINE_COLUMNS``:
     ``raw`` is the row's text and may hold personal data, ``value`` never does; ``date`` is the
-    day where it could be read. ``mapping`` is canonical column -> header found.
+    day where it could be read. ``mapping`` is canonical column -> header found; ``columns`` are all
+    columns of the file with their types.
     """
 
     rows: pd.DataFrame
@@ -46,6 +47,7 @@ class AdFile:
     mapping: dict[str, str]
     date_format: str
     notes: tuple[str, ...] = ()
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 def read_ad_file(
@@ -78,7 +80,13 @@ def read_ad_file(
     if rows.empty and len(aside):
         raise _nothing_left(path, aside)
     return AdFile(
-        rows, aside, cells.rows_in, mapping.columns, report.date_format, report.notes(rows, aside)
+        rows,
+        aside,
+        cells.rows_in,
+        mapping.columns,
+        report.date_format,
+        report.notes(rows, aside),
+        cells.types,
     )
 
 
@@ -131,7 +139,7 @@ def _only(report: AdFile, days: Sequence[date]) -> AdFile:
     # whatever could not be read or is of another day, this partition answers for it
     aside["date"] = pd.Timestamp(days[0])
     kept = report.rows[asked].reset_index(drop=True)
-    return AdFile(kept, aside, report.rows_in, report.mapping, report.date_format, report.notes)
+    return replace(report, rows=kept, quarantined=aside)
 
 
 def _placed(report: AdFile) -> pd.Series[Any]:

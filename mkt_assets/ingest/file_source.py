@@ -119,6 +119,7 @@ class FileSource:
                         rows=len(fresh),
                         quarantined=dict(reasons),
                         notes=report.notes,
+                        columns=report.columns,
                     )
                 )
                 set_aside = pd.concat([aside, repeated], ignore_index=True)
@@ -223,6 +224,7 @@ def _landed_events(source: SourceObject, told: ga4_files.EventsLanded) -> Landed
         duplicates=told.duplicates,
         folded=told.rows_out - told.events,
         notes=told.notes,
+        columns=told.columns,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ from typing import Literal
 import duckdb
 
 from mkt_assets.errors import InputError
-from mkt_assets.ingest import ga4_items, staging
+from mkt_assets.ingest import ga4_items, own_columns, staging
 from mkt_assets.ingest.ga4_items import DUPLICATE
 from mkt_assets.ingest.ga4_rows import DAY, REASON, WEIGHT, typed_events
 from mkt_assets.ingest.ga4_schema import RAW_EVENT_COLUMNS, SOURCE_COLUMNS
@@ -40,6 +40,7 @@ class EventsLanded:
     equals ``rows_out`` but for an item list, where an event stands for as many rows as it has
     items. ``other_days`` rows of the file belong to other days; ``unplaced`` rows of an undated
     file have no readable day, are kept in ``unplaced_path`` and told with the first asked day.
+    ``columns`` are those of the file with their types.
     """
 
     rows_in: int
@@ -53,6 +54,7 @@ class EventsLanded:
     unplaced_path: Path | None = None
     grain: Literal["event", "item"] = "event"
     notes: tuple[str, ...] = ()
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 def land_events(  # noqa: PLR0913 - what is read, for which days, and where to
@@ -94,10 +96,21 @@ def land_events(  # noqa: PLR0913 - what is read, for which days, and where to
             relation = _settled(con, relation, Path(folder) / "typed.parquet")
         landing = _Landing(con, path, relation, days, dated)
         grain: Literal["event", "item"] = "item" if notes else "event"
+        own = _own_columns(rows)
         return {
-            day: landing.land(day, out_for_day(day), quarantine_for_day(day), grain, notes)
+            day: replace(
+                landing.land(day, out_for_day(day), quarantine_for_day(day), grain, notes),
+                columns=own,
+            )
             for day in days
         }
+
+
+def _own_columns(rows: staging.Rows) -> dict[str, str]:
+    """The file's columns; text has no types, and NDJSON no columns."""
+    if rows.kind == "csv":
+        return own_columns.from_headers(list(rows.types))
+    return own_columns.from_types(rows.types) if rows.kind == "parquet" else {}
 
 
 def _settled(con: duckdb.DuckDBPyConnection, relation: str, typed: Path) -> str:

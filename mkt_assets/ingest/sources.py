@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mkt_assets.ingest import sample
+from mkt_assets.ingest import own_columns, sample
 from mkt_assets.ingest.locations import SourceObject
 from mkt_assets.lake import Lake, replacing
 from mkt_assets.settings import Settings
@@ -37,6 +37,7 @@ class Landed:
 
     ``rows_in == rows + duplicates + sum(quarantined)``. ``folded`` of the ``rows`` were written as
     part of another row: an item list has a row an item, the landing area a row a purchase.
+    ``columns`` are the object's own columns with their types (see ``own_columns``).
     """
 
     source: SourceObject
@@ -46,6 +47,7 @@ class Landed:
     duplicates: int = 0
     folded: int = 0
     notes: Sequence[str] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lost(self) -> int:
@@ -164,7 +166,7 @@ class SampleSource:
 
     def _write(self, name: str, path: Path, table: pa.Table, part: str) -> Landed:
         uri = f"sample://{name}/{part}?seed={self.settings.sample_seed}"
-        rows = len(table)
+        rows, columns = len(table), own_columns.from_arrow(table.schema)
         if name in _TRACED:
             table = table.append_column("source_file", pa.array([uri] * rows, pa.string()))
             table = table.append_column("source_row", pa.array(np.arange(1, rows + 1)))
@@ -172,7 +174,7 @@ class SampleSource:
             pq.write_table(table, writing, compression="zstd")
         content = path.read_bytes()
         source = SourceObject(uri, len(content), hashlib.sha256(content).hexdigest())
-        landed = Landed(source, rows, rows)
+        landed = Landed(source, rows, rows, columns=columns)
         write_manifest(path, [landed])
         return landed
 

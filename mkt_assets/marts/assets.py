@@ -10,7 +10,7 @@ import numpy as np
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
 from mkt_assets.contracts import ANALYTICS
-from mkt_assets.marts.column_lineage import LAKE, parents_of_models
+from mkt_assets.marts.column_lineage import LAKE, STORED, parents_of_models, store_parents
 from mkt_assets.marts.dbt import (
     dbt_exclude,
     dbt_executable,
@@ -105,6 +105,8 @@ def _column_lineage(
     manifest = json.loads((artifacts / "manifest.json").read_text(encoding="utf-8"))
     columns = {f"{table.schema}.{name}": table.columns for name, table in built.items()}
     compiled = artifacts / "compiled" / manifest["metadata"]["project_name"]
+    parents = dict(parents_of_models(manifest, compiled, columns))
+    store_parents(artifacts / STORED, parents)
     return {
         model: dg.TableColumnLineage(
             {
@@ -112,13 +114,13 @@ def _column_lineage(
                     dg.TableColumnDep(
                         dg.AssetKey(["privacy" if schema == LAKE else GROUP, table]), parent
                     )
-                    for relation, parent in parents
+                    for relation, parent in above
                     for schema, table in [relation.split(".")]
                 ]
-                for column, parents in columns_of_model.items()
+                for column, above in columns_of_model.items()
             }
         )
-        for model, columns_of_model in parents_of_models(manifest, compiled, columns)
+        for model, columns_of_model in parents.items()
     }
 
 

@@ -6,15 +6,21 @@ the build. What stays out: Dagster.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from mkt_assets.lake import replacing
+
 #: relation, as ``schema.table``, to its columns and their types
 Columns = Mapping[str, Mapping[str, str]]
 #: column to the (relation, column) pairs of its direct parents
 Parents = dict[str, list[tuple[str, str]]]
+
+#: where the last build left the parents of every column, below dbt's artifacts
+STORED = "column_parents.json"
 
 #: the schema under which a model's SQL names the files of the lake
 LAKE = "lake"
@@ -70,6 +76,23 @@ def parents_of_models(
         path = compiled / node["original_file_path"]
         if node["resource_type"] == "model" and path.suffix == ".sql" and path.is_file():
             yield node["name"], column_parents(_with_names(path.read_text(), sources), known)
+
+
+def store_parents(path: Path, parents: Mapping[str, Parents]) -> None:
+    """Keep the parents of every model's columns for those who ask before the next build."""
+    with replacing(path) as writing:
+        writing.write_text(json.dumps(parents, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def stored_parents(path: Path) -> dict[str, Parents]:
+    """What the last build stored; empty before the first."""
+    if not path.is_file():
+        return {}
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        model: {column: [(of, name) for of, name in above] for column, above in columns.items()}
+        for model, columns in told.items()
+    }
 
 
 def _with_names(sql: str, sources: list[Mapping[str, Any]]) -> str:

@@ -1,0 +1,122 @@
+"""What all checks together add to the daily run, and what the data quality checks add.
+
+    python benchmarks/checks.py [--days 30] [--repeats 3]
+
+A history is made once and copied three times. Then each day is run in each copy, in turn: with every
+check, without the checks of data quality, and without any, dbt's tests included. Wall and CPU time
+are those of the run inside a fresh process, from its start to its end, without loading the code;
+the table shows medians. Nothing is asserted: a benchmark prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from datetime import date, timedelta
+from pathlib import Path
+
+#: of the settings' default: yesterday and the days before it that GA4 still rewrites
+LATE_DAYS = 3
+#: one daily run in a fresh process; the last line of its output is what it measured
+RUN = """
+import json, os, sys, time
+import dagster as dg
+from mkt_assets.definitions import build_defs
+from mkt_assets.partitions import range_tags
+from mkt_assets.quality import checks
+from mkt_assets.schedules import daily_marketing
+from datetime import date
+
+variant, first, last = sys.argv[1:]
+everything = daily_marketing.selection
+selection = {
+    "every check": everything,
+    "without data quality": everything - dg.AssetSelection.checks(*checks.CHECKS),
+    "no check": everything.without_checks(),
+}[variant]
+jobs = [dg.define_asset_job("measured", selection=selection)]
+defs = dg.Definitions.merge(build_defs(), dg.Definitions(jobs=jobs))
+job = defs.resolve_job_def("measured")
+tags = range_tags(date.fromisoformat(first), date.fromisoformat(last))
+start, before = time.perf_counter(), sum(os.times()[:4])
+with dg.DagsterInstance.ephemeral() as instance:
+    done = job.execute_in_process(instance=instance, tags=tags)
+wall, cpu = time.perf_counter() - start, sum(os.times()[:4]) - before
+found = len(done.get_asset_check_evaluations())
+print(json.dumps([wall, cpu, found]))
+"""
+VARIANTS = ("every check", "without data quality", "no check")
+
+
+def run(data: Path, *command: str) -> str:
+    """The output of one process on one data folder."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MKT_", "DAGSTER_"))}
+    done = subprocess.run(
+        command,
+        env={**env, "MKT_DATA_DIR": str(data), "PYTHONWARNINGS": "ignore"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def history(place: Path, first: date, last: date) -> Path:
+    """A data folder with the days before those that are measured."""
+    data = place / "history"
+    mkt = str(Path(sys.executable).parent / "mkt")
+    run(data, mkt, "run", "--from", str(first), "--to", str(last))
+    return data
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    # late enough for a year of history, early enough to be over everywhere
+    last = date(2025, 6, 30)
+    seen: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        made = history(place, last - timedelta(days=given.days - 1), last)
+        copies = {name: place / f"copy{number}" for number, name in enumerate(VARIANTS)}
+        for copy in copies.values():
+            shutil.copytree(made, copy, symlinks=True)
+        for day in (last + timedelta(days=n + 1) for n in range(given.repeats)):
+            first = day - timedelta(days=LATE_DAYS)
+            for name, copy in copies.items():
+                out = run(copy, sys.executable, "-c", RUN, name, str(first), str(day))
+                wall, cpu, checks = json.loads(out.splitlines()[-1])
+                seen[name].append((wall, cpu, checks))
+                print(f"{day} {name}: {wall:.1f} s, CPU {cpu:.1f} s", file=sys.stderr)
+    print_table(seen)
+
+
+def print_table(seen: dict[str, list[tuple[float, float, int]]]) -> None:
+    """Medians, and each variant beside the run without checks."""
+    middle = {
+        name: [statistics.median(column) for column in zip(*runs, strict=True)]
+        for name, runs in seen.items()
+    }
+    base = middle["no check"]
+    print("| daily run | checks | wall | more than without checks | CPU | more |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for name, (wall, cpu, checks) in middle.items():
+        print(
+            f"| {name} | {checks:.0f} | {wall:.1f} s | {wall / base[0] - 1:+.0%} "
+            f"| {cpu:.1f} s | {cpu / base[1] - 1:+.0%} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Great Expectations holds tables to their suites: each fault is told with its rows and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mkt_assets.errors import MktError
+from mkt_assets.quality.expectations import flat_columns, import_meanwhile, judge, type_name
+from mkt_assets.quality.outcomes import Outcome
+from mkt_assets.quality.suites import Expected, Suite, suites
+from mkt_assets.quality.trailing import trailing_suite
+from mkt_assets.settings import load_settings
+
+# Great Expectations alone takes seconds to import
+pytestmark = pytest.mark.slow
+
+SUITE = next(s for s in suites(load_settings()) if s.table == "marts/kpi_channel_daily")
+TYPES = {name: type_name(kind) for name, kind in SUITE.types.items()}
+DAYS = [pd.Timestamp("2025-06-02"), pd.Timestamp("2025-06-03")]
+
+
+def good() -> pd.DataFrame:
+    rows = [{"date": day, "channel": c} for day in DAYS for c in ("Search", "Social")]
+    frame = pd.DataFrame(rows)
+    for name in flat_columns(TYPES):
+        if name not in frame:
+            frame[name] = 0.5
+    return frame.assign(currency="EUR", is_final=True)
+
+
+def judged(frame: pd.DataFrame, types: dict[str, str] | None = None) -> list[Outcome]:
+    def parents(_: str) -> Sequence[Any]:
+        return DAYS
+
+    told = {SUITE.table: types or TYPES}
+    return judge([SUITE], {SUITE.table: frame}, told, parents)
+
+
+def broken(outcomes: list[Outcome]) -> dict[str, Outcome]:
+    return {o.rule: o for o in outcomes if not o.holds}
+
+
+def test_a_good_table_keeps_every_rule() -> None:
+    outcomes = judged(good())
+    assert broken(outcomes) == {}
+    assert [o.rule for o in outcomes[1:]] == [e.says for e in SUITE.expected]
+    assert outcomes[1].tested == 4
+
+
+def test_an_empty_table_keeps_every_rule() -> None:
+    assert broken(judged(good().head(0))) == {}
+
+
+def test_a_doubled_key_is_named_once() -> None:
+    twice = pd.concat([good(), good().head(1)], ignore_index=True)
+    (found,) = broken(judged(twice)).values()
+    assert found.kind == "uniqueness"
+    assert found.blocking
+    assert found.broken == 2
+    assert found.samples == ("2025-06-02, Search",)
+
+
+def test_a_missing_value_is_named_with_its_column() -> None:
+    frame = good()
+    frame.loc[2, "clicks"] = None
+    (found,) = broken(judged(frame)).values()
+    assert found.kind == "completeness"
+    assert found.samples == ("2025-06-03, Search: clicks",)
+
+
+def test_a_value_out_of_bounds_is_counted_and_named() -> None:
+    frame = good()
+    frame.loc[[0, 3], "ctr"] = 1.5
+    (found,) = broken(judged(frame)).values()
+    assert found.rule == "ctr is between 0 and 1"
+    assert (found.broken, found.tested) == (2, 4)
+    assert found.samples == ("2025-06-02, Search", "2025-06-03, Social")
+
+
+def test_negative_revenue_warns_and_does_not_stop() -> None:
+    frame = good()
+    frame.loc[0, ["revenue", "aov", "roas"]] = -1.0
+    found = broken(judged(frame))
+    assert found
+    assert not any(o.blocking for o in found.values())
+
+
+def test_a_reference_to_nothing_is_named() -> None:
+    frame = good()
+    frame.loc[0, "date"] = pd.Timestamp("2025-06-09")
+    (found,) = broken(judged(frame)).values()
+    assert found.kind == "reference"
+    assert found.samples == ("2025-06-09, Search",)
+
+
+def test_a_missing_column_is_told_and_the_rest_is_still_judged() -> None:
+    frame = good().drop(columns=["ctr"]).assign(more=1)
+    frame.loc[0, "clicks"] = -1.0
+    types = {name: kind for name, kind in TYPES.items() if name != "ctr"} | {"more": "BIGINT"}
+    found = broken(judged(frame, types))
+    schema = found.pop("the columns and their types are those of the contract")
+    assert schema.blocking
+    assert schema.samples == (
+        "column ctr is missing",
+        "column more is not in the contract",
+    )
+    assert list(found) == ["clicks is at least 0"]
+
+
+def test_a_column_of_another_type_is_told() -> None:
+    (found,) = broken(judged(good(), TYPES | {"clicks": "VARCHAR"})).values()
+    assert found.samples == ("column clicks is VARCHAR, the contract says BIGINT",)
+
+
+def test_a_day_out_of_line_with_the_weeks_before_warns_with_its_numbers() -> None:
+    suite = trailing_suite("kpi_daily")
+    columns = ["date", "metric", "value", "expected", "lower", "upper"]
+    rows = [
+        (DAYS[0], "clicks", 100.0, 110.0, 50.0, 220.0),
+        (DAYS[1], "clicks", 3.0, 110.0, 50.0, 220.0),
+        (DAYS[1], "ctr", 0.9, 0.05, 0.02, 0.1),
+    ]
+    frame = pd.DataFrame(rows, columns=columns)
+    below, above = judge([suite], {suite.name: frame}, {}, lambda _: [])
+    assert not below.blocking
+    assert below.samples == ("2025-06-03, clicks: value 3, expected 110, lower 50, upper 220",)
+    assert above.samples == ("2025-06-03, ctr: value 0.9, expected 0.05, lower 0.02, upper 0.1",)
+
+
+def test_a_rule_that_cannot_be_evaluated_is_neither_kept_nor_broken() -> None:
+    odd = Expected("x", "range", "ExpectColumnValuesToBeBetween", {"column": "n", "max_value": 1})
+    suite = Suite("a/b", ("n",), {"n": "VARCHAR"}, (), (odd,))
+    frame = pd.DataFrame({"n": ["word", "another"]})
+    with pytest.raises(MktError, match="could not be evaluated"):
+        judge([suite], {"a/b": frame}, {"a/b": {"n": "VARCHAR"}}, lambda _: [])
+
+
+def test_judging_waits_for_an_import_under_way() -> None:
+    import_meanwhile()
+    assert broken(judged(good())) == {}
