@@ -130,6 +130,7 @@ def guard(task: Task) -> None:
                 landing=Path(landing),
                 consent=Path(task.log),
                 day=DAY,
+                now=PROCESSED_AT,
                 out=out,
                 cookieless_out=out.with_name("cookieless.parquet"),
                 quarantine_out=out.with_name("quarantine.parquet"),

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, Landed, raw_whole, read_manifest
+from mkt_assets.ingest.sources import (
+    ADS,
+    CONSENT,
+    EVENTS,
+    Landed,
+    raw_whole,
+    read_manifest,
+    too_many_aside,
+)
 from mkt_assets.partitions import days_of_run
 from mkt_assets.redaction import redact_place
 from mkt_assets.resources import LakeResource
@@ -47,15 +55,9 @@ def _too_many_aside(landed: Sequence[Landed]) -> list[str]:
     reasons: Counter[str] = Counter()
     for item in landed:
         reasons.update(item.quarantined)
-    read, limit = sum(item.rows_in for item in landed), settings().quarantine_limit
-    if not read or reasons.total() / read <= limit:
-        return []
-    told = ", ".join(f"{n} {why}" for why, n in reasons.most_common())
-    fault = (
-        f"{reasons.total()} of {read} rows were set aside ({told}): mend the source, or raise "
-        f"MKT_QUARANTINE_LIMIT above {limit:g} to go on without them"
-    )
-    return [fault]
+    read = sum(item.rows_in for item in landed)
+    fault = too_many_aside(reasons, read, settings().quarantine_limit)
+    return [fault] if fault else []
 
 
 @dg.asset_check(

@@ -7,6 +7,8 @@ aside.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 from mkt_assets.errors import InputError
+from mkt_assets.ingest import ga4_types
 from mkt_assets.ingest.ga4_schema import RAW_EVENT_COLUMNS, REQUIRED_EVENT_COLUMNS
+from mkt_assets.ingest.ga4_types import JsonText
 from mkt_assets.ingest.staging import FAULT, RAW, ROW, Rows, quoted
 from mkt_assets.lake import sql_text
 
@@ -26,7 +30,8 @@ DAY, REASON, WEIGHT = "_mkt_day", "_mkt_reason", "_mkt_weight"
 _FIRST_TIME, _LAST_TIME = 1_104_537_600_000_000, 4_102_444_800_000_000
 #: of a column's type in a message
 _LONGEST_TYPE = 80
-_NAMES = ", ".join(f'"{name}"' for name in RAW_EVENT_COLUMNS)
+#: our own columns on the way: what has another shape, all shapes of a line, the JSON of a column
+_SHAPE, _SHAPES, _JSON_OF = "_mkt_shape", "_mkt_shapes", "_mkt_json_of_"
 
 
 def typed_events(con: duckdb.DuckDBPyConnection, rows: Rows, path: Path) -> str:
@@ -35,22 +40,20 @@ def typed_events(con: duckdb.DuckDBPyConnection, rows: Rows, path: Path) -> str:
     Raises:
         InputError: this is no GA4 export, or a column has a type that cannot be meant.
     """
-    source = rows.relation
     if rows.kind == "ndjson":
         _require_keys(con, rows, path)
-        source = (
-            f"(select unnest(json_transform(case when json_valid({RAW}) then {RAW} end, "
-            f"'{_structure()}')), {ROW}, {RAW}, {_line_fault()} as {FAULT} from {rows.relation})"
-        )
-        columns = {name: f'"{name}"' for name in RAW_EVENT_COLUMNS}
+        told = _told_lines(rows)
     else:
         _require_columns(rows, path)
-        columns = {name: _converted(rows, name, path) for name in RAW_EVENT_COLUMNS}
-    columns["event_date"] = compact_date(columns["event_date"])
+        told = _told_columns(rows, path)
+    columns = {
+        name: ga4_types.typed_sql(name) if name in told.as_text else f'"{name}"'
+        for name in RAW_EVENT_COLUMNS
+    }
     chosen = ", ".join(f'{expression} as "{name}"' for name, expression in columns.items())
     return f"""(
         select
-            {_NAMES},
+            {chosen},
             '{sql_text(path.absolute().as_uri())}' as source_file,
             {ROW} as source_row,
             {day_of("event_date")} as {DAY},
@@ -59,11 +62,65 @@ def typed_events(con: duckdb.DuckDBPyConnection, rows: Rows, path: Path) -> str:
                 when {day_of("event_date")} is null then 'bad_date'
                 when not coalesce({is_time("event_timestamp")}, false) then 'bad_timestamp'
                 when coalesce(trim(event_name), '') = '' then 'missing_name'
+                when {_SHAPE} is not null then '{ga4_types.WRONG_TYPE}' || {_SHAPE}
+                {ga4_types.number_faults_sql(told.as_text)}
             end as {REASON},
             1::bigint as {WEIGHT},
             {RAW}
-        from (select {chosen}, {ROW}, {RAW}, {FAULT} from {source})
+        from (
+            select
+                * replace ({compact_date("event_date")} as event_date),
+                {ga4_types.shape_fault_sql(told.texts)} as {_SHAPE}
+            from {told.relation}
+        )
     )"""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """All rows with their columns, ``as_text`` with numbers as text, and those read from JSON."""
+
+    relation: str
+    as_text: Collection[str]
+    texts: Mapping[str, JsonText]
+
+
+def _told_lines(rows: Rows) -> _Told:
+    line = f"case when json_valid({RAW}) then {RAW} end"
+    paths = ", ".join(f"'$.{name}'" for name in ga4_types.SHAPES)
+    told = {name: duckdb.sqltype(ga4_types.told_type(name)) for name in RAW_EVENT_COLUMNS}
+    relation = f"""(
+        select
+            unnest(json_transform({line}, '{_structure(told)}')),
+            json_type({line}, [{paths}]) as {_SHAPES},
+            {ROW}, {RAW}, {_line_fault()} as {FAULT}
+        from {rows.relation}
+    )"""
+    texts = {
+        name: JsonText(RAW, f"$.{name}", f"{_SHAPES}[{number}]")
+        for number, name in enumerate(ga4_types.SHAPES, start=1)
+    }
+    return _Told(relation, frozenset(RAW_EVENT_COLUMNS), texts)
+
+
+def _told_columns(rows: Rows, path: Path) -> _Told:
+    """Columns of exact types are taken as they are."""
+    chosen, as_text, texts = [], set(), {}
+    for name in RAW_EVENT_COLUMNS:
+        column = _column(rows, name, path)
+        chosen.append(f'{column.expression} as "{name}"')
+        if column.is_text:
+            as_text.add(name)
+        if column.json:
+            text = f'"{_JSON_OF}{name}"'
+            chosen.append(f"{column.json} as {text}")
+            shape = (
+                f"case when json_valid({text}) then json_type({text}) "
+                f"when trim({text}) <> '' then 'none' end"
+            )
+            texts[name] = JsonText(text, "$", shape)
+    relation = f"(select {', '.join(chosen)}, {ROW}, {RAW}, {FAULT} from {rows.relation})"
+    return _Told(relation, as_text, texts)
 
 
 def compact_date(expression: str) -> str:
@@ -93,10 +150,11 @@ def _line_fault() -> str:
     )
 
 
-def _structure() -> str:
-    """The landing types as the JSON structure that ``json_transform`` reads."""
-    told = {name: _as_json(duckdb.sqltype(type_)) for name, type_ in RAW_EVENT_COLUMNS.items()}
-    return sql_text(json.dumps(told))
+def _structure(told: Any) -> str:
+    """Types as the JSON structure that ``json_transform`` reads: one, or a mapping of columns."""
+    if isinstance(told, DuckDBPyType):
+        return sql_text(json.dumps(_as_json(told)))
+    return sql_text(json.dumps({name: _as_json(kind) for name, kind in told.items()}))
 
 
 def _as_json(kind: DuckDBPyType) -> Any:
@@ -107,24 +165,30 @@ def _as_json(kind: DuckDBPyType) -> Any:
     return str(kind)
 
 
-def _converted(rows: Rows, name: str, path: Path) -> str:
-    """SQL for one column of a table with columns, cast to its landing type."""
-    target = RAW_EVENT_COLUMNS[name]
+@dataclass(frozen=True)
+class _Column:
+    """SQL of one column as it is told, whether with numbers as text, and of its JSON if it is."""
+
+    expression: str
+    is_text: bool = False
+    json: str | None = None
+
+
+def _column(rows: Rows, name: str, path: Path) -> _Column:
+    """One column of a table with columns."""
     own = rows.column(name)
     if own is None:
-        return f"null::{target}"
-    found, wanted = rows.types[own], duckdb.sqltype(target)
-    expression = quoted(own)
-    if wanted.id in ("list", "struct") and found.id == "varchar":
-        structure = sql_text(json.dumps(_as_json(wanted)))
-        valid = f"case when json_valid({expression}) then {expression} end"
-        return f"json_transform({valid}, '{structure}')"
-    if wanted.id in ("list", "struct") and "JSON" in str(found):
-        return f"json_transform(to_json({expression}), '{sql_text(json.dumps(_as_json(wanted)))}')"
+        return _Column(f"null::{RAW_EVENT_COLUMNS[name]}")
+    found, wanted = rows.types[own], duckdb.sqltype(RAW_EVENT_COLUMNS[name])
+    told, expression = duckdb.sqltype(ga4_types.told_type(name)), quoted(own)
+    if wanted.id in ("list", "struct") and (found.id == "varchar" or "JSON" in str(found)):
+        text = expression if found.id == "varchar" else f"to_json({expression})::varchar"
+        valid = f"case when json_valid({text}) then {text} end"
+        return _Column(f"json_transform({valid}, '{_structure(told)}')", is_text=True, json=text)
     if wanted.id == "list":
         expression, found = _unwrapped(expression, found)
     if wanted.id == "bigint" and found.id.startswith("timestamp"):
-        return f"epoch_us({expression})"
+        return _Column(f"epoch_us({expression})")
     if not _matches(found, wanted):
         raise InputError(
             "this file has another schema than a GA4 export",
@@ -132,7 +196,8 @@ def _converted(rows: Rows, name: str, path: Path) -> str:
             column=own,
             remedy=f"It is {_short(found)}; the GA4 export has {_short(wanted)}.",
         )
-    return f"try_cast({expression} as {target})"
+    is_text = not ga4_types.is_lossless(found, name)
+    return _Column(f"try_cast({expression} as {told if is_text else wanted})", is_text)
 
 
 def _unwrapped(expression: str, found: DuckDBPyType) -> tuple[str, DuckDBPyType]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -53,6 +54,18 @@ class Landed:
     def lost(self) -> int:
         """Rows that are unaccounted for; 0 unless there is a bug."""
         return self.rows_in - self.rows - self.duplicates - sum(self.quarantined.values())
+
+
+def too_many_aside(reasons: Mapping[str, int], read: int, limit: float) -> str | None:
+    """What to say where more than the share ``limit`` of ``read`` rows were set aside."""
+    aside = sum(reasons.values())
+    if not read or aside / read <= limit:
+        return None
+    told = ", ".join(f"{n} {why}" for why, n in Counter(reasons).most_common())
+    return (
+        f"{aside} of {read} rows were set aside ({told}): mend the source, or raise "
+        f"MKT_QUARANTINE_LIMIT above {limit:g} to go on without them"
+    )
 
 
 class Source(Protocol):

@@ -1,5 +1,6 @@
 """The guard as Dagster assets: what may be known of raw rows, and what became of all of them."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ from mkt_assets.privacy import (
 )
 from mkt_assets.privacy.ad_refusals import AD_REFUSALS
 from mkt_assets.privacy.erasure_list import listed
+from mkt_assets.privacy.event_findings import MOST_NAMES
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.guarding import COOKIELESS, Guard
 from mkt_assets.privacy.keys import key_ring, refuse_missing, remember
@@ -48,6 +50,8 @@ from mkt_assets.settings import settings
 GROUP = "privacy"
 #: a table of more days than a month is nothing to read in the UI
 _SHOWN_DAYS = 31
+#: all names that the guard tells, and what the others count as
+_SHOWN_NAMES = MOST_NAMES + 1
 _CONSENT = [["privacy", CONSENT]] if settings().has_consent_log else []
 _CHANGED_BY = [["privacy", "erasures"], ["privacy", "key_rotation"]] if settings().has_ga4 else []
 _VAULT = [[GROUP, vault.MATCH_KEYS]] if settings().has_contacts else []
@@ -110,15 +114,20 @@ def _waterfall(lake: LakeResource, table: str, days: Sequence[date]) -> dict[str
 def _told(
     lake: LakeResource, table: str, fates: Mapping[date, Fates], **more: Any
 ) -> dg.MaterializeResult:
-    redactions = pd.Series(dtype="int64")
+    redactions, aside, new = Counter[str](), Counter[str](), Counter[str]()
     for f in fates.values():
-        redactions = redactions.add(pd.Series(f.redactions, dtype="int64"), fill_value=0)
+        redactions.update(f.redactions)
+        aside.update(f.quarantined)
+        new.update(f.new_parameters)
+    names = pd.DataFrame(new.most_common(), columns=["name", "rows"])
     return dg.MaterializeResult(
         asset_key=[GROUP, table],
         metadata=described(
             sum(f.stored for f in fates.values()),
             **_waterfall(lake, table, list(fates)),
-            redacted_values={k: int(v) for k, v in redactions.items()} or None,
+            quarantined=dict(aside) or None,
+            redacted_values=dict(redactions) or None,
+            new_parameters=preview(names, rows=_SHOWN_NAMES) if new else None,
             **more,
         ),
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, EXPERIMENTS
+from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, EXPERIMENTS, too_many_aside
 from mkt_assets.partitions import days_of_run
 from mkt_assets.privacy import quiet, scan_places, unlinked, vault
 from mkt_assets.privacy.ad_refusals import AD_REFUSALS
@@ -14,6 +14,7 @@ from mkt_assets.privacy.judging import Finding
 from mkt_assets.privacy.keys import key_ring
 from mkt_assets.privacy.ledger import (
     LEDGER,
+    aside_by_reason,
     partitions_by_key,
     partitions_by_policy,
     set_aside,
@@ -30,6 +31,25 @@ _TOLD = {
     dg.DagsterEventType.ASSET_MATERIALIZATION,
     dg.DagsterEventType.ASSET_OBSERVATION,
 }
+
+
+@dg.asset_check(
+    asset=["privacy", EVENTS],
+    blocking=True,
+    description="Of the rows of the source, few were set aside on the way in or by the guard.",
+)
+def few_rows_were_set_aside(
+    context: dg.AssetCheckExecutionContext, lake: LakeResource
+) -> dg.AssetCheckResult:
+    """What changed its type in a whole export stops the run by its name."""
+    days = days_of_run(context.run)
+    rows, aside = aside_by_reason(lake.lake, EVENTS, days)
+    fault = too_many_aside(aside, rows, settings().quarantine_limit)
+    return dg.AssetCheckResult(
+        passed=fault is None,
+        description=fault or f"{sum(aside.values()):,} of {rows:,} rows were set aside",
+        metadata={"rows_in": rows, "set_aside": aside},
+    )
 
 
 @dg.asset_check(
@@ -203,6 +223,7 @@ _SCANNED = [
 
 CHECKS = [
     *map(_scan_check, _SCANNED),
+    *([few_rows_were_set_aside] if settings().has_ga4 else []),
     every_row_is_accounted_for,
     one_key_for_everything,
     everybody_can_be_found,

@@ -7,19 +7,29 @@ which rows are taken.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final
 
+from mkt_assets.ingest.ga4_types import AMOUNTS
 from mkt_assets.privacy import pii
-from mkt_assets.privacy.event_addresses import ADDRESSES, parameter_text
+from mkt_assets.privacy.event_addresses import ADDRESSES
+from mkt_assets.privacy.event_decisions import micros
 from mkt_assets.privacy.event_numbers import (
     AMOUNT_LIMIT,
     NUMBER_LIMITS,
     QUANTITY_LIMIT,
-    number_sql,
     within_sql,
 )
 from mkt_assets.privacy.event_origin import click_id_sql, last_click_sql
+from mkt_assets.privacy.event_parameters import (
+    ENGAGED,
+    READ,
+    SESSION_ID,
+    TEXTS_OF_PARAMETERS,
+    engaged_sql,
+    number_sql,
+    text_sql,
+)
 from mkt_assets.privacy.event_slices import Slice
 from mkt_assets.privacy.event_words import Closed
 from mkt_assets.privacy.policy import SIGNALS
@@ -27,31 +37,6 @@ from mkt_assets.privacy.spelling import plain_sql
 from mkt_assets.privacy.urls import CLICK_IDS
 
 MONEY: Final = "decimal(18, 4)"
-AMOUNTS: Final = ("purchase_revenue", "refund_value", "shipping_value", "tax_value")
-
-_PARAMETERS: Final = (
-    "ga_session_id",
-    "ga_session_number",
-    "session_engaged",
-    "engagement_time_msec",
-    "page_location",
-    "page_referrer",
-    "page_title",
-    "source",
-    "medium",
-    "campaign",
-    "currency",
-)
-
-TEXTS_OF_PARAMETERS: Final = {
-    "page_location": "page_location",
-    "page_referrer": "page_referrer",
-    "page_title": "page_title",
-    "param_source": "source",
-    "param_medium": "medium",
-    "param_campaign": "campaign",
-    "currency": "currency",
-}
 
 CLICK_ID = f"enum({', '.join(repr(kind) for kind in CLICK_IDS)})"
 
@@ -86,23 +71,21 @@ ITEM_TEXTS: Final = ("item_id", *ITEM_PROSE)
 #: an identifier shorter than this is found in innocent text by accident
 OWN_ID_LENGTH: Final = 6
 _OWN_IDS: Final = ("user_pseudo_id", "user_id")
-#: a text or a number, whatever the tag sends
-_YES: Final = "('1', '1.0', 'true')"
 #: looked for where a person has no identifier of their own to look for: replaces nothing
 _NOTHING: Final = "''"
 
 
-def _parameter_text(name: str) -> str:
-    return parameter_text(f'p_{name}."value"')
+def _value(parameter: str) -> str:
+    return f'p_{parameter}."value"'
 
 
 def text_expressions() -> dict[str, str]:
     """Column -> SQL of its text over a row with its parameters taken out (``_taken_sql``)."""
-    return TEXTS_OF_COLUMNS | {c: _parameter_text(name) for c, name in TEXTS_OF_PARAMETERS.items()}
+    return TEXTS_OF_COLUMNS | {c: text_sql(_value(name)) for c, name in TEXTS_OF_PARAMETERS.items()}
 
 
 def _parameter_number(name: str) -> str:
-    number = number_sql(f'p_{name}."value"')
+    number = number_sql(_value(name))
     return f"case when {within_sql(number, NUMBER_LIMITS[name])} then {number} end"
 
 
@@ -174,16 +157,12 @@ def _stamped_sql(day: date, lineage: str, key_id: str, processed_at: datetime) -
         * exclude ({", ".join(kept_out)}) replace ({", ".join(written)}),
         '{key_id}' as key_id,
         ([{lineage}])[source] as lineage_id,
-        make_timestamptz({_micros(processed_at)}) as processed_at"""
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        make_timestamptz({micros(processed_at)}) as processed_at"""
 
 
 def _taken_sql(part: Slice) -> str:
     positions = ", ".join(
-        f"event_params[list_position(names, '{name}')] as p_{name}" for name in _PARAMETERS
+        f"event_params[list_position(names, '{name}')] as p_{name}" for name in READ
     )
     # one by one: list_has_any takes six times as long
     has_kind = " or ".join(f"list_contains(names, '{kind}')" for kind in CLICK_IDS)
@@ -216,9 +195,9 @@ def _flat_sql(part: Slice, closed: Closed) -> str:
             event_bundle_sequence_id as bundle, collected_traffic_source,
             people.pseudonym as user_key, user_pseudo_id, user_id,
             logins.stand_in as login_key,
-            {_parameter_number("ga_session_id")} as ga_session_id,
+            {number_sql(_value(SESSION_ID))} as ga_session_id,
             {_parameter_number("ga_session_number")} as ga_session_number,
-            {_parameter_text("session_engaged")} in {_YES} as session_engaged,
+            {engaged_sql(_value(ENGAGED))} as session_engaged,
             {_parameter_number("engagement_time_msec")} as engagement_time_msec,
             coalesce(orders.instead, ecommerce.transaction_id) as transaction_id,
             {money},

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
+from mkt_assets.ingest.ga4_types import AMOUNTS
 from mkt_assets.lake import sql_text
 from mkt_assets.privacy.consent_entries import entries_sql
 from mkt_assets.privacy.erased_rows import find_erased
@@ -50,6 +51,8 @@ TABLES: Final = (
 
 #: GA4 processes what arrives up to 72 hours late, and a property's day is up to 14 hours off UTC
 DAYS_AROUND: Final = 3
+#: how far ahead the clock that made an event may be of ours
+CLOCK_SKEW: Final = timedelta(minutes=5)
 #: GA4's own limit for the name of an event
 LONGEST_NAME: Final = 40
 
@@ -79,6 +82,7 @@ class Question:
     landing: Path
     consent: Path | None
     day: date
+    now: datetime
     key: Key
     policy: Policy
     is_upstream: bool
@@ -108,6 +112,11 @@ def decide(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     _mark_erased(con, question)
 
 
+def micros(moment: datetime) -> int:
+    """A moment as an ``event_timestamp``: microseconds since 1970."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
 def _log_sql(question: Question) -> str:
     """The consent log of the people seen, each entry with the time of the next; may be empty."""
     among = "select pseudonym from guard_people"
@@ -120,17 +129,17 @@ def _log_sql(question: Question) -> str:
             on person.pseudonym = entries.user_key"""
 
 
-def _quarantine_sql(day: date) -> str:
+def _quarantine_sql(day: date, now: datetime) -> str:
     low = f"epoch_us(timestamp '{day}') - {DAYS_AROUND} * 86400000000"
     high = f"epoch_us(timestamp '{day}') + {DAYS_AROUND + 1} * 86400000000"
     money = " or ".join(
-        f"not (abs(coalesce(ecommerce.{amount}, 0)) < {AMOUNT_LIMIT})"
-        for amount in ("purchase_revenue", "refund_value", "shipping_value", "tax_value")
+        f"not (abs(coalesce(ecommerce.{amount}, 0)) < {AMOUNT_LIMIT})" for amount in AMOUNTS
     )
     return f"""
         case
             when event_timestamp is null then 'no_timestamp'
             when event_timestamp < {low} or event_timestamp >= {high} then 'impossible_timestamp'
+            when event_timestamp > {micros(now + CLOCK_SKEW)} then 'in_the_future'
             when event_name is null or trim(event_name) = '' then 'no_event_name'
             when length(event_name) > {LONGEST_NAME} then 'long_event_name'
             when said_analytics is null or said_ads is null then 'unknown_consent_word'
@@ -162,7 +171,7 @@ def _decisions_sql(question: Question) -> str:
                 hash({_PLAIN_NAME}, said.event_bundle_sequence_id) as likeness,
                 said.said_analytics,
                 said.said_ads,
-                {_quarantine_sql(question.day)} as fault
+                {_quarantine_sql(question.day, question.now)} as fault
             from said left join guard_people as person on person.raw = said.user_pseudo_id
         ),
 

@@ -13,10 +13,11 @@ import duckdb
 
 from mkt_assets.privacy.quiet import quietly
 
+#: the second in which the session began; GA4's public sample has other numbers of ten digits.
+#: A row with a larger one is set aside: without its session it would be counted as another visit
+SESSION_ID_LIMIT: Final = 10_000_000_000
 #: parameter -> its bound, itself excluded; a number beyond is left out and counted
 NUMBER_LIMITS: Final = {
-    # the second in which the session began; GA4's public sample has other numbers of ten digits
-    "ga_session_id": 10_000_000_000,
     "ga_session_number": 1_000_000,
     # a day: no page is looked at for longer
     "engagement_time_msec": 86_400_001,
@@ -31,35 +32,20 @@ _OF_ITEMS: Final = {
 }
 
 
-def number_sql(value: str) -> str:
-    """The value of an event parameter as a whole number; ``value`` is SQL of its STRUCT."""
-    return f"coalesce({value}.int_value, try_cast({value}.string_value as bigint))"
-
-
 def within_sql(number: str, limit: int) -> str:
     """Whether a number is between the limit and its negative; NULL of NULL."""
     return f"({number} > -{limit} and {number} < {limit})"
 
 
-def beyond_sql(param: str) -> str:
-    """Whether an event parameter is a number beyond its limit; ``param`` is SQL of its STRUCT."""
-    number = number_sql(f'{param}."value"')
-    return " or ".join(
-        f"({param}.\"key\" = '{name}' and not {within_sql(number, limit)})"
-        for name, limit in NUMBER_LIMITS.items()
-    )
-
-
 def refused_numbers(con: duckdb.DuckDBPyConnection, raw: str) -> dict[str, int]:
     """How often kept rows have a number beyond its limit, by its name in the lake.
 
-    Needs ``guard_decided`` and ``guard_beyond(name, times)``; ``raw`` are the raw rows with
-    ``row_id``, a FROM item.
+    Needs ``guard_decided`` and ``guard_found`` (see ``event_findings``); ``raw`` are the raw rows
+    with ``row_id``, a FROM item.
     """
-    names = ", ".join(f"'{name}'" for name in NUMBER_LIMITS)
     of_parameters = quietly(
         con,
-        f"select name, sum(times) from guard_beyond where name in ({names}) "
+        "select name, sum(times) from guard_found where finding is not null "
         "group by name order by name",
     )
     counts = ", ".join(

@@ -14,18 +14,19 @@ import duckdb
 
 from mkt_assets.lake import sql_text
 from mkt_assets.privacy import event_words as words
-from mkt_assets.privacy.event_addresses import ADDRESSES, make_addresses, make_parameters
+from mkt_assets.privacy.event_addresses import ADDRESSES, make_addresses
 from mkt_assets.privacy.event_columns import (
     CARRIED,
     CLICK_ID,
     OWN_ID_LENGTH,
     TEXTS_OF_COLUMNS,
-    TEXTS_OF_PARAMETERS,
     guarded_sql,
     text_expressions,
 )
 from mkt_assets.privacy.event_decisions import SIGNAL, Question
-from mkt_assets.privacy.event_slices import Slice, slices, take
+from mkt_assets.privacy.event_findings import look_at_parameters
+from mkt_assets.privacy.event_parameters import TEXTS_OF_PARAMETERS
+from mkt_assets.privacy.event_slices import Slice, slices
 from mkt_assets.privacy.event_words import SCHEMA, Closed
 from mkt_assets.privacy.policy import SIGNALS
 from mkt_assets.privacy.quiet import quietly
@@ -37,7 +38,7 @@ _OF_A_SLICE: Final = (
     "guard_kept",
     "guard_kept_people",
 )
-TABLES: Final = (*_OF_A_SLICE, "guard_beyond", "guard_vocabulary", "guard_clean_words")
+TABLES: Final = (*_OF_A_SLICE, "guard_found", "guard_vocabulary", "guard_clean_words")
 
 #: an ENUM that is only sorted by is in no file; making one takes 1 s a million values
 _MOST_CARRIED: Final = 50_000
@@ -76,10 +77,10 @@ def remove(folder: Path) -> None:
 def _whole(con: duckdb.DuckDBPyConnection, part: Slice, *, is_worth_it: bool) -> tuple[str, Closed]:
     """One slice: the parameters are looked at too, in the pass that finds the addresses."""
     if not is_worth_it:
-        make_parameters(con, part, ADDRESSES)
+        look_at_parameters(con, part, ADDRESSES)
         make_addresses(con)
         return f"({guarded_sql(part, Closed(), _TEXT)})", Closed()
-    make_parameters(con, part, list(TEXTS_OF_PARAMETERS.values()))
+    look_at_parameters(con, part, list(TEXTS_OF_PARAMETERS.values()))
     make_addresses(con)
     words.collect_columns(con, [part], TEXTS_OF_COLUMNS)
     others = {c: name for c, name in TEXTS_OF_PARAMETERS.items() if c not in ADDRESSES}
@@ -96,8 +97,7 @@ def _in_files(
     remove(folder)
     folder.mkdir(mode=0o700)
     for number, part in enumerate(parts):
-        take(con, part)
-        make_parameters(con, part, ADDRESSES)
+        look_at_parameters(con, part, ADDRESSES)
         make_addresses(con)
         # files, since of a temporary table some 30 bytes a row can never be spilled
         clean = f"{sql_text(folder)}/{number:06d}.parquet"

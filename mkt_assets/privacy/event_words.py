@@ -80,7 +80,8 @@ def collect_parameters(con: duckdb.DuckDBPyConnection, parameters: Mapping[str, 
         inner join (values {columns}) as columns (name, parameter)
             on columns.parameter = given.name
         where given.raw is not null and given.name in (
-            select name from guard_parameters group by name having count(*) <= {MOST_WORDS}
+            select name from guard_parameters
+            group by name having count(distinct raw) <= {MOST_WORDS}
         )
         """,
     )

@@ -16,8 +16,9 @@ class Fates:
     ``redactions`` counts, by column, the stored values in which something personal was replaced;
     ``notes`` counts what was kept but is worth knowing (an identifier that came as a hash, a
     consent word that was not understood). ``folded`` counts, by kind, the rows that are part of
-    another row (items of one purchase); they are in the counts of their kind. ``per_source``
-    splits everything but ``redactions`` and ``notes`` by source file.
+    another row (items of one purchase); they are in the counts of their kind.
+    ``new_parameters`` counts the kept events with a parameter that is neither read nor GA4's own.
+    ``per_source`` splits everything but ``redactions`` and ``notes`` by source file.
     """
 
     rows_in: int
@@ -30,6 +31,7 @@ class Fates:
     folded: Mapping[str, int] = field(default_factory=dict)
     redactions: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
+    new_parameters: Mapping[str, int] = field(default_factory=dict)
     per_source: Mapping[str, Fates] = field(default_factory=dict)
 
     @property

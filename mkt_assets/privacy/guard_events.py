@@ -22,7 +22,7 @@ import duckdb
 from mkt_assets.errors import MktError
 from mkt_assets.lake import sql_text
 from mkt_assets.privacy import event_decisions as decisions
-from mkt_assets.privacy import event_rows, pii
+from mkt_assets.privacy import event_findings, event_rows, pii
 from mkt_assets.privacy.erasure_list import Listed
 from mkt_assets.privacy.event_columns import ITEM_TEXTS, OWN_ID_LENGTH, TEXTS, lake_sql
 from mkt_assets.privacy.event_decisions import Question
@@ -36,6 +36,7 @@ from mkt_assets.privacy.raw_files import parquet
 
 _TABLES = (
     *decisions.TABLES,
+    *event_findings.TABLES,
     *event_rows.TABLES,
     "guard_orders",
     "guard_order_finds",
@@ -53,6 +54,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
     landing: Path,
     consent: Path | None,
     day: date,
+    now: datetime,
     out: Path,
     cookieless_out: Path,
     quarantine_out: Path,
@@ -75,6 +77,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         landing: the raw rows, one Parquet file or a folder of them (``ingest.ga4_schema``).
         consent: the guarded consent log (``guard_consent``), made with the same key.
         day: the partition.
+        now: when it is guarded; an event of a later time is set aside. Must know its time zone.
         out: where the guarded events go.
         cookieless_out: where the counts of events without an identifier go.
         quarantine_out: where raw rows that cannot be judged go, with a ``reason``; personal data,
@@ -92,13 +95,15 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
     Raises:
         MktError: the inputs do not fit together, or a query failed; never with a value in it.
     """
-    if processed_at.tzinfo is None:
-        raise MktError("processed_at has no time zone: give an aware datetime")
+    for name, moment in (("now", now), ("processed_at", processed_at)):
+        if moment.tzinfo is None:
+            raise MktError(f"{name} has no time zone: give an aware datetime")
     sources = _sources(con, landing, lineage_of)
     question = Question(
         landing=landing,
         consent=consent,
         day=day,
+        now=now,
         key=key,
         policy=policy,
         is_upstream=is_upstream(consent_basis, has_log=consent is not None),
@@ -124,7 +129,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         _write_cookieless(con, question, lineage_ids, cookieless_out)
         _write_quarantine(con, question, quarantine_out)
         redactions = _redactions(con, out, closed.unmarked) | refused_numbers(con, question.raw)
-        fates = _fates(con, question, redactions, _notes(con))
+        fates = _fates(con, question, redactions=redactions, notes=_notes(con))
     finally:
         for table in _TABLES:
             quietly(con, f"drop table if exists {table}")
@@ -266,8 +271,7 @@ def _notes(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def _fates(
     con: duckdb.DuckDBPyConnection,
     question: Question,
-    redactions: Mapping[str, int],
-    notes: Mapping[str, int],
+    **told: Mapping[str, int],
 ) -> Fates:
     """What became of the source's rows; of an item list a raw row stands for all of its items."""
     rows = quietly(
@@ -288,26 +292,29 @@ def _fates(
             """,
             [numbers],
         )
-    everything = _Counted()
-    by_source = {source: _Counted() for source in sources}
+    new = event_findings.new_parameters(con)
+    everything = _Counted(new=sum(map(Counter, new.values()), Counter()))
+    by_source = {
+        source: _Counted(new=Counter(new.get(number)))
+        for number, source in enumerate(sources, start=1)
+    }
     for source, fate, reason, count, folded in rows:
         for counted in (everything, by_source[sources[source - 1]]):
             counted.rows[fate, reason] += count
             counted.folded[fate] += folded
-    return everything.fates(
-        redactions=redactions,
-        notes=notes,
-        per_source={source: counted.fates() for source, counted in by_source.items()},
-    )
+    per_source = {source: counted.fates() for source, counted in by_source.items()}
+    return everything.fates(per_source=per_source, **told)
 
 
 @dataclass
 class _Counted:
-    """Rows by fate and reason, and how many of them lie in another row."""
+    """Rows by fate and reason, how many of them lie in another row, and their new parameters."""
 
     rows: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     folded: Counter[str] = field(default_factory=Counter)
+    new: Counter[str] = field(default_factory=Counter)
 
     def fates(self, **extra: Any) -> Fates:
         folded = {fate: n for fate, n in sorted(self.folded.items()) if n}
-        return Fates.counted(self.rows, folded=folded, **extra)
+        new = dict(sorted(self.new.items()))
+        return Fates.counted(self.rows, folded=folded, new_parameters=new, **extra)

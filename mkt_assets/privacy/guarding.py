@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -80,6 +80,8 @@ class Guard:
     run_id: str
     key: Key | None = None
     erased: Listed | None = None
+    #: of the whole run, so that two days do not disagree on what is in the future
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def policy(self) -> Policy:
@@ -124,6 +126,7 @@ class Guard:
                     landing=landing,
                     consent=consent,
                     day=day,
+                    now=self.now,
                     out=out,
                     cookieless_out=cookieless_out,
                     quarantine_out=aside,
@@ -293,6 +296,7 @@ class _Book:
                     "rows_quarantined": guarded.rows_quarantined + sum(item.quarantined.values()),
                     "rows_erased": guarded.erased,
                     "reasons": json.dumps({k: n for k, n in sorted(reasons.items()) if n}),
+                    "new_parameters": json.dumps(dict(guarded.new_parameters)),
                     "policy_version": self.guard.policy.stamp,
                     "consent_basis": basis,
                     "key_id": self.key_id,
@@ -313,8 +317,9 @@ def _together(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             continue
         for name in ("rows_in", *FATES):
             first[name] += line[name]
-        reasons = Counter(json.loads(first["reasons"])) + Counter(json.loads(line["reasons"]))
-        first["reasons"] = json.dumps(dict(sorted(reasons.items())))
+        for name in ("reasons", "new_parameters"):
+            counted = Counter(json.loads(first[name])) + Counter(json.loads(line[name]))
+            first[name] = json.dumps(dict(sorted(counted.items())))
         first["source_uri"] = ALSO.join((first["source_uri"], line["source_uri"]))
     return list(found.values())
 

@@ -18,12 +18,17 @@ import pyarrow.parquet as pq
 
 from mkt_assets.lake import Lake
 from mkt_assets.privacy.lineage import FATES, NO_KEY
+from mkt_assets.privacy.policy import CONSENT_DENIED, CONSENT_UNSET
 
 LEDGER = "lineage_ledger"
 #: a reason that is no loss: rows that were kept as part of another row, the items of a purchase
 FOLDED: Final = "folded"
 #: the same of rows that are only counted
 FOLDED_COOKIELESS: Final = "folded_cookieless"
+#: why a row is not set aside but has another fate
+_NOT_ASIDE: Final = frozenset(
+    {CONSENT_DENIED, CONSENT_UNSET, "cookieless", "duplicate", "erased", FOLDED, FOLDED_COOKIELESS}
+)
 _FATES = " + ".join(FATES)
 
 _WATERFALL = """
@@ -134,6 +139,16 @@ def set_aside(lake: Lake, table: str) -> dict[str, int]:
     for line in pq.read_table(lines_path(lake, table, None)).to_pylist():
         reasons.update(json.loads(line["reasons"]))
     return {why: n for why, n in reasons.items() if why not in ("duplicate", "erased")}
+
+
+def aside_by_reason(lake: Lake, table: str, days: Sequence[date]) -> tuple[int, dict[str, int]]:
+    """Rows that came in on ``days``, and those that ingest or the guard set aside, by reason."""
+    rows, reasons = 0, Counter[str]()
+    for path in (lines_path(lake, table, day) for day in days):
+        for line in pq.read_table(path).to_pylist() if path.is_file() else []:
+            rows += line["rows_in"]
+            reasons.update(json.loads(line["reasons"]))
+    return rows, {why: n for why, n in reasons.items() if why not in _NOT_ASIDE}
 
 
 def stored_rows(line: Mapping[str, Any]) -> int:

@@ -47,6 +47,7 @@ LEDGER_SCHEMA: Final = pa.schema(
         ("rows_quarantined", pa.int64()),
         ("rows_erased", pa.int64()),
         ("reasons", pa.string()),
+        ("new_parameters", pa.string()),
         ("policy_version", pa.string()),
         ("consent_basis", pa.string()),
         ("key_id", pa.string()),

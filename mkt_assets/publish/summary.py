@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -14,6 +17,9 @@ from mkt_assets.lake import Lake
 from mkt_assets.marts.metrics import kpi_value
 from mkt_assets.publish.snapshot import LINK
 from mkt_assets.settings import Settings
+
+#: as many reasons or names as fit on a line
+_NAMED = 6
 
 _FORECAST = """
     select
@@ -56,6 +62,8 @@ class Summary:
     worst_anomaly: str | None = None
     budget_shift: str | None = None
     forecast: str | None = None
+    set_aside: str | None = None
+    new_parameters: str | None = None
     absent: tuple[str, ...] = ()
     #: what tells Dagster where the runs' history is, where that is not its usual place
     history: str = ""
@@ -83,6 +91,8 @@ class Summary:
             ("Worst anomaly", self.worst_anomaly),
             ("Budget", self.budget_shift),
             ("Forecast", self.forecast),
+            ("Set aside", self.set_aside),
+            ("New parameters", self.new_parameters),
         ):
             if words:
                 facts.append((label, words))
@@ -110,6 +120,8 @@ def summarize(settings: Settings, first: date, last: date) -> Summary:
         if settings.has_ga4:
             facts |= _visits(con, first, last)
         facts["forecast"] = _forecast(con, settings.currency)
+        facts["set_aside"] = _set_aside(con, first, last)
+        facts["new_parameters"] = _new_parameters(con, first, last)
     return Summary(
         first=first,
         last=last,
@@ -180,6 +192,33 @@ def _budget_shift(con: duckdb.DuckDBPyConnection, currency: str) -> str | None:
         f"move {currency} {shifted:,.0f} a day: most to {rows[0][0]} ({rows[0][1]:+,.0f}), "
         f"most from {rows[-1][0]} ({rows[-1][1]:+,.0f})"
     )
+
+
+def _set_aside(con: duckdb.DuckDBPyConnection, first: date, last: date) -> str | None:
+    rows = con.execute(
+        "select reason, sum(row_count)::bigint from marts.consent_waterfall "
+        "where fate = 'quarantined' and \"partition\" between ? and ? "
+        "group by 1 order by 2 desc, 1",
+        [first, last],
+    ).fetchall()
+    if not rows:
+        return None
+    return f"{sum(n for _, n in rows):,} rows: {_counted(rows)}"
+
+
+def _new_parameters(con: duckdb.DuckDBPyConnection, first: date, last: date) -> str | None:
+    lines = con.execute(
+        "select new_parameters from marts.lineage_ledger "
+        "where new_parameters <> '{}' and \"partition\" between ? and ?",
+        [first, last],
+    ).fetchall()
+    found = sum((Counter[str](json.loads(line)) for (line,) in lines), Counter[str]())
+    return f"of events, ignored: {_counted(found.most_common())}" if found else None
+
+
+def _counted(rows: Sequence[tuple[str, int]]) -> str:
+    told = ", ".join(f"{n:,} {name}" for name, n in rows[:_NAMED])
+    return f"{told} and {len(rows) - _NAMED} more" if len(rows) > _NAMED else told
 
 
 def _forecast(con: duckdb.DuckDBPyConnection, currency: str) -> str | None:

@@ -33,6 +33,8 @@ from mkt_assets.settings import Settings, load_settings
 DAY = date(2025, 3, 10)
 NOON = int(datetime(2025, 3, 10, 12, tzinfo=UTC).timestamp() * 1e6)
 PROCESSED_AT = datetime(2025, 3, 11, 6, tzinfo=UTC)
+#: when the partitions are guarded: after everything that is in them
+NOW = datetime(2025, 3, 20, tzinfo=UTC)
 KEY = Key("k1", bytes(range(32)))
 SOURCE = "drops/events_20250310.ndjson"
 
@@ -101,6 +103,7 @@ class Workplace:
             "landing": self.landing,
             "consent": self.consent,
             "day": DAY,
+            "now": NOW,
             "out": self.out,
             "cookieless_out": self.cookieless,
             "quarantine_out": self.quarantine,

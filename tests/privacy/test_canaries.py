@@ -206,7 +206,6 @@ def test_nothing_but_campaigns_comes_out_of_addresses(workplace: Workplace) -> N
 
 def test_numbers_that_are_none_do_not_pass_as_numbers(workplace: Workplace) -> None:
     params = {
-        "ga_session_id": "4111111111111111",
         "ga_session_number": "+4915112345678",
         "engagement_time_msec": "5105105105105100",
     }
@@ -215,6 +214,7 @@ def test_numbers_that_are_none_do_not_pass_as_numbers(workplace: Workplace) -> N
         [
             workplace.event(params=params, items=[item]),
             workplace.event(params={"ga_session_id": "1740000000"}, event_name="login"),
+            workplace.event(params={"ga_session_id": "4111111111111111"}, event_name="scroll"),
         ]
     )
     columns = "ga_session_id, ga_session_number, engagement_time_msec, items"
@@ -224,6 +224,7 @@ def test_numbers_that_are_none_do_not_pass_as_numbers(workplace: Workplace) -> N
     assert (rows[None]["items"][0]["price"], rows[None]["items"][0]["quantity"]) == (None, None)
     names = [*params, "items.price", "items.quantity"]
     assert told.redactions == dict.fromkeys(names, 1)
+    assert told.quarantined == {"bad_session_id": 1}
 
 
 def test_a_fate_tells_counts_and_no_content(workplace: Workplace) -> None:

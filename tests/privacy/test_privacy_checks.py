@@ -30,9 +30,14 @@ def lake(tmp_path: Path) -> LakeResource:
 
 
 def enter(
-    lake: LakeResource, day: int, name: str = "a", key: str = "k1", policy: str = "1"
+    lake: LakeResource,
+    day: int,
+    name: str = "a",
+    key: str = "k1",
+    policy: str = "1",
+    **told: Any,
 ) -> None:
-    """A line of one kept row, and the row."""
+    """A line of one kept row, and the row; ``told`` changes the line."""
     partition = date(2025, 3, day)
     line = {
         "lineage_id": f"ln_{name}",
@@ -47,11 +52,25 @@ def enter(
         "policy_version": policy,
         "key_id": key,
         "processed_at": NOW,
+        **told,
     }
     replace_lines(lake.lake, "events", partition, ledger_rows([line]), now=NOW)
     stored = lake.lake.partition("events", partition)
     stored.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table({"event_name": ["page_view"]}), stored)
+
+
+def test_rows_that_the_guard_set_aside_count_against_the_limit(lake: LakeResource) -> None:
+    aside = {"rows_in": 20, "rows_kept": 15, "rows_quarantined": 2, "rows_dropped_consent": 3}
+    reasons = '{"bad_session_id": 1, "wrong_type_items": 1, "consent_denied": 3}'
+    # what was written beside the asked day says nothing about it
+    enter(lake, 1, name="other")
+    enter(lake, 2, **aside, reasons=reasons)
+    told = _asked(checks.few_rows_were_set_aside, lake, date(2025, 3, 2))
+    assert not told.passed
+    assert told.description.startswith("2 of 20 rows were set aside (1 bad_session_id, 1 wrong_")
+    assert "MKT_QUARANTINE_LIMIT above 0.05" in told.description
+    assert _asked(checks.few_rows_were_set_aside, lake, date(2025, 3, 1)).passed
 
 
 def test_what_the_ledger_says_must_be_what_is_stored(lake: LakeResource) -> None:
@@ -96,8 +115,11 @@ def _checked(lake: LakeResource, day: date, lineage_ids: list[str]) -> Any:
     path = lake.lake.payload(day)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(write_bytes(written))
+    return _asked(payload_is_valid_and_traceable, lake, day)
+
+
+def _asked(check: Any, lake: LakeResource, day: date) -> Any:
     context = SimpleNamespace(run=SimpleNamespace(tags=range_tags(day, day)))
-    check: Any = payload_is_valid_and_traceable
     return check.op.compute_fn.decorated_fn(context, lake)
 
 

@@ -1,4 +1,4 @@
-"""The summary after a run adds only what can be added."""
+"""The summary of a run: what was set aside and what is new is said, where there is any."""
 
 from __future__ import annotations
 
@@ -8,53 +8,74 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from mkt_assets.lake import Lake
 from mkt_assets.publish.snapshot import LINK
 from mkt_assets.publish.summary import Summary, summarize
-from mkt_assets.settings import Settings
+from mkt_assets.settings import load_settings
 
-#: Search and Social report on alternate days
-ROWS = """
-    ('2024-03-01', 'Search', 10, 40, {search}, 0), ('2024-03-02', 'Social', 10, 20, {social}, 0),
-    ('2024-03-03', 'Email', 5, 0, 90, 0)
-"""
+FIRST, LAST = date(2025, 3, 10), date(2025, 3, 11)
 
 
-def _summary(folder: Path, search: str, social: str) -> Summary:
-    settings = Settings(data_dir=folder, source="files", ads_uri="ads.csv", currency="EUR")
-    serving = Lake(folder).serving
-    serving.mkdir(parents=True)
-    with duckdb.connect(str(serving / LINK)) as con:
-        con.execute("create schema marts")
-        con.execute(
-            "create table marts.marketing_clean as select col0::date as date, col1 as channel, "
-            "col2::decimal(18, 4) as mark_spent, col3::decimal(18, 4) as revenue, "
-            "col4::bigint as click_window_days, col5::bigint as view_window_days "
-            f"from (values {ROWS.format(search=search, social=social)})"
-        )
-        for table in (
-            'anomalies (campaign text, type text, "start" date, "end" date, money_at_risk double)',
-            "budget_allocation (channel text, current double, proposed double)",
-            "revenue_forecast (series text, ds date, yhat double, model text)",
-            "forecast_accuracy (series text, model text, beats_baseline boolean)",
-        ):
-            con.execute(f"create table marts.{table}")
-    return summarize(settings, date(2024, 3, 1), date(2024, 3, 31))
+@pytest.fixture
+def published(tmp_path: Path) -> duckdb.DuckDBPyConnection:
+    (tmp_path / "serving").mkdir()
+    con = duckdb.connect(str(tmp_path / "serving" / LINK))
+    con.execute(
+        """
+        create schema marts;
+        create table marts.fct_sessions (session_date date);
+        create table marts.fct_purchases (purchase_date date);
+        create table marts.revenue_forecast (series text, model text, ds date, yhat double);
+        create table marts.forecast_accuracy (series text, model text, beats_baseline boolean);
+        create table marts.consent_waterfall
+            ("partition" date, fate text, reason text, row_count bigint);
+        create table marts.lineage_ledger ("partition" date, new_parameters text);
+        """
+    )
+    return con
 
 
-@pytest.mark.parametrize(("search", "social"), [("30", "30"), ("30", "null"), ("null", "null")])
-def test_one_window_is_one_sum(tmp_path: Path, search: str, social: str) -> None:
-    told = _summary(tmp_path, search, social)
-    assert (told.spend, told.revenue, told.roas) == (25, 60, 2.4)
-    assert not told.has_mixed_windows
+def summary(con: duckdb.DuckDBPyConnection, root: Path) -> Summary:
+    con.close()
+    settings = load_settings(
+        data_dir=root, source="files", ga4_uri="x", pii_keys=f'{{"k1": "{"5a" * 32}"}}'
+    )
+    return summarize(settings, FIRST, LAST)
 
 
-def test_windows_that_differ_only_between_days_are_not_added(tmp_path: Path) -> None:
-    told = _summary(tmp_path, "30", "7")
-    assert (told.spend, told.revenue, told.roas) == (25, None, None)
-    assert "different conversion windows" in told.as_text()
+def test_rows_set_aside_and_new_parameters_are_told(
+    published: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    published.execute(
+        """
+        insert into marts.consent_waterfall values
+            ('2025-03-10', 'quarantined', 'bad_session_id', 2),
+            ('2025-03-11', 'quarantined', 'bad_session_id', 1),
+            ('2025-03-11', 'quarantined', 'in_the_future', 4),
+            ('2025-03-11', 'kept', 'kept', 100), ('2025-03-12', 'quarantined', 'not_asked', 1);
+        insert into marts.lineage_ledger values
+            ('2025-03-10', '{"tier": 3}'), ('2025-03-11', '{"tier": 1, "brand": 9}'),
+            ('2025-03-11', '{}'), ('2025-03-11', null), ('2025-03-12', '{"not_asked": 1}');
+        """
+    )
+    told = summary(published, tmp_path)
+    assert told.set_aside == "7 rows: 4 in_the_future, 3 bad_session_id"
+    assert told.new_parameters == "of events, ignored: 9 brand, 4 tier"
+    assert "Set aside      7 rows: 4 in_the_future, 3 bad_session_id" in told.as_text()
 
 
-def test_the_history_of_another_data_directory_is_told_to_the_ui(tmp_path: Path) -> None:
-    words = _summary(tmp_path, "30", "30").as_text()
-    assert f"DAGSTER_HOME={tmp_path / 'dagster'} dg dev" in words
+def test_a_long_list_is_cut(published: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    published.execute(
+        "insert into marts.consent_waterfall "
+        "select '2025-03-10', 'quarantined', 'reason_' || n, 1 from range(9) as made (n)"
+    )
+    told = summary(published, tmp_path).set_aside
+    assert told is not None
+    assert told.endswith("1 reason_5 and 3 more")
+
+
+def test_where_nothing_is_wrong_nothing_is_said(
+    published: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    told = summary(published, tmp_path)
+    assert (told.set_aside, told.new_parameters) == (None, None)
+    assert "Set aside" not in told.as_text()

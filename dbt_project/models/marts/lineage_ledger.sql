@@ -13,6 +13,7 @@ select
     ledger.rows_quarantined,
     ledger.rows_erased,
     ledger.reasons,
+    ledger.new_parameters,
     ledger.policy_version,
     ledger.consent_basis,
     ledger.key_id,
