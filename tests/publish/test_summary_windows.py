@@ -33,6 +33,8 @@ def _summary(folder: Path, search: str, social: str) -> Summary:
             f"from (values {ROWS.format(search=search, social=social)})"
         )
         for table in (
+            'consent_waterfall ("partition" date, reason text, row_count bigint, fate text)',
+            'lineage_ledger ("partition" date, new_parameters text)',
             'anomalies (campaign text, type text, "start" date, "end" date, money_at_risk double)',
             "budget_allocation (channel text, current double, proposed double)",
             "revenue_forecast (series text, ds date, yhat double, model text)",
