@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from mkt_assets.contracts.columns import ADS, Column, Table
 
+WEEKDAYS = (
+    ("mon", "Monday"),
+    ("tue", "Tuesday"),
+    ("wed", "Wednesday"),
+    ("thu", "Thursday"),
+    ("fri", "Friday"),
+    ("sat", "Saturday"),
+    ("sun", "Sunday"),
+)
+
 TABLES: tuple[Table, ...] = (
     Table(
         "insights",
@@ -134,6 +144,17 @@ TABLES: tuple[Table, ...] = (
                 "days",
                 low=1,
             ),
+            *(
+                Column(
+                    name,
+                    "DOUBLE",
+                    f"The metric on {day}s relative to the average weekday, over the last eight weeks. NULL unless each weekday was observed four times.",
+                    "ratio, 1 is average",
+                    nullable=True,
+                    low=0,
+                )
+                for name, day in WEEKDAYS
+            ),
         ),
         needs=ADS,
     ),
@@ -152,12 +173,13 @@ TABLES: tuple[Table, ...] = (
                     "anomaly",
                     "trend",
                     "day_of_week",
+                    "seasonality",
                     "life_cycle",
                     "concentration",
                     "budget_shift",
                 ),
             ),
-            Column("subject", "VARCHAR", "The campaign or weekday it is about."),
+            Column("subject", "VARCHAR", "The campaign or weekday it is about, or the season."),
             Column("headline", "VARCHAR", "One sentence that says what happened."),
             Column("evidence", "VARCHAR", "The numbers, and the table and key they come from."),
             Column("action", "VARCHAR", "One thing to do."),

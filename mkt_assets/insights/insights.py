@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mkt_assets.insights.grid import check_daily
+from mkt_assets.insights.seasons import season_story
 from mkt_assets.insights.stories import Context, Story, anomaly_stories, trend_stories
 from mkt_assets.insights.structure import (
     budget_story,
@@ -63,6 +64,7 @@ def compose(
         *trend_stories(context, _dated(trends, "window_start", "window_end")),
         *life_cycle_stories(context),
         *weekday_story(context),
+        *season_story(context),
         *concentration_story(context),
         *budget_story(context),
     ]

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from mkt_assets.insights.grid import FloatArray, Grid, IntArray, build_grid, check_daily
+from mkt_assets.insights.weekdays import NAMES, PROFILE_DAYS, weekday_profiles
 from mkt_assets.marts.metrics import add_kpis
 
 COLUMNS = (
     "campaign", "channel", "metric", "ma7", "slope", "slope_lo", "slope_hi", "p_value", "strength",
-    "window_start", "window_end", "n_days",
+    "window_start", "window_end", "n_days", *NAMES,
 )  # fmt: skip
 METRICS = ("spend", "revenue", "conversions", "ctr", "roas")
 RATIOS = ("ctr", "roas")
@@ -32,6 +33,7 @@ LEAST_DAYS = 14
 STRONG_CHANGE, MODERATE_CHANGE = 0.30, 0.15
 SURE_P, WEAK_P = 0.01, 0.05
 CONFIDENCE = 0.95
+UNKNOWN = np.full(len(NAMES), np.nan)
 #: lag-1 autocorrelations that the interval can allow for
 AUTOCORRELATIONS = np.linspace(0.0, 0.9, 19)
 
@@ -50,7 +52,8 @@ def compute(daily: pd.DataFrame, window: int = WINDOW_DAYS) -> pd.DataFrame:
         weekday effects; its 95 % interval and p-value allow for first-order autocorrelation,
         estimated without the usual bias. Null with fewer than 14 observed days. ``strength``:
         none for p >= .05; strong for a change of 30 % of the mean over the window, moderate for
-        15 %, both with p < .01; else weak. Nothing is said of days beyond the window.
+        15 %, both with p < .01; else weak. ``mon`` to ``sun`` are the day-of-week profile of the
+        last eight weeks (``weekday_profiles``). Nothing is said of days beyond the window.
 
     Raises:
         InputError: as ``anomalies.detect``.
@@ -61,6 +64,8 @@ def compute(daily: pd.DataFrame, window: int = WINDOW_DAYS) -> pd.DataFrame:
     last = checked["date"].max()
     grid = build_grid(checked[checked["date"] > last - pd.Timedelta(days=window)])
     series, week = _daily_series(grid), _last_week(grid)
+    longer = build_grid(checked[checked["date"] > last - pd.Timedelta(days=PROFILE_DAYS)])
+    profiles, places = weekday_profiles(longer), _places(longer)
     designs: dict[bytes, _Design | None] = {}
     rows = []
     for index, campaign in enumerate(grid.campaigns):
@@ -76,8 +81,15 @@ def compute(daily: pd.DataFrame, window: int = WINDOW_DAYS) -> pd.DataFrame:
             ma7 = float(week[metric][index])
             strength = _strength(fit, float(y[seen].mean()), len(grid.dates))
             bounds = (grid.dates[0], grid.dates[-1], int(seen.sum()))
-            rows.append((campaign, grid.channels[index], metric, ma7, *fit, strength, *bounds))
+            shape = profiles[metric][:, places[campaign]] if campaign in places else UNKNOWN
+            rows.append(
+                (campaign, grid.channels[index], metric, ma7, *fit, strength, *bounds, *shape)
+            )
     return _frame(rows)
+
+
+def _places(grid: Grid) -> dict[str, int]:
+    return {campaign: index for index, campaign in enumerate(grid.campaigns)}
 
 
 def _daily_series(grid: Grid) -> dict[str, FloatArray]:
@@ -182,7 +194,7 @@ def _frame(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
     out = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in ("campaign", "channel", "metric", "strength"):
         out[name] = out[name].astype("str")
-    for name in ("ma7", "slope", "slope_lo", "slope_hi", "p_value"):
+    for name in ("ma7", "slope", "slope_lo", "slope_hi", "p_value", *NAMES):
         out[name] = out[name].astype("float64")
     for name in ("window_start", "window_end"):
         out[name] = out[name].astype("datetime64[ns]")

@@ -153,3 +153,27 @@ def test_dates_read_back_as_plain_objects_do(troubled: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(
         compose(troubled, stored, computed), compose(troubled, found, computed)
     )
+
+
+def two_years(change: float, weeks: int = 4) -> pd.DataFrame:
+    """One campaign whose revenue changed for ``weeks`` weeks a year before its last day."""
+    daily = make_daily(1, 480, 3, start="2024-01-01")
+    turn = daily["date"].max() - pd.Timedelta(days=364)
+    season = (daily["date"] > turn) & (daily["date"] <= turn + pd.Timedelta(weeks=weeks))
+    daily.loc[season, ["conversions", "revenue"]] *= change
+    return daily
+
+
+@pytest.mark.parametrize(("change", "word"), [(2.0, "rose"), (0.5, "fell")])
+def test_a_season_is_told_before_it_begins(change: float, word: str) -> None:
+    story = told(two_years(change)).query("kind == 'seasonality'")
+    assert len(story) == 1
+    assert word in story["headline"].item()
+    assert "Table kpi_daily, key date from " in story["evidence"].item()
+
+
+def test_no_season_without_one_or_without_a_year_of_history() -> None:
+    assert "seasonality" not in set(told(two_years(1.0))["kind"])
+    short = two_years(2.0)
+    short = short[short["date"] > short["date"].max() - pd.Timedelta(days=370)]
+    assert "seasonality" not in set(told(short)["kind"])

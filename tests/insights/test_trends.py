@@ -136,3 +136,28 @@ def test_nothing_and_next_to_nothing(calm: pd.DataFrame) -> None:
     zeros = compute(calm.assign(spend=0.0, revenue=0.0, clicks=0, impressions=0))
     assert (zeros.loc[zeros["metric"] == "spend", "slope"] == 0).all()
     assert set(zeros["metric"]) == {"spend", "revenue", "conversions"}
+
+
+def test_the_weekday_profile_is_relative_to_the_average_weekday() -> None:
+    """From a Monday on: week-ends at half, whatever the level."""
+    days = np.arange(56)
+    row = one(compute(with_spend(np.where(days % 7 >= 5, 50.0, 100.0))), "spend")
+    profile = row[["mon", "tue", "wed", "thu", "fri", "sat", "sun"]].to_numpy("float64")
+    assert profile == pytest.approx([7 / 6] * 5 + [7 / 12] * 2)
+    assert profile.mean() == pytest.approx(1)
+
+
+def test_the_weekday_profile_of_a_ratio_is_a_ratio_of_sums(calm: pd.DataFrame) -> None:
+    recent = calm[calm["date"] > calm["date"].max() - pd.Timedelta(days=56)]
+    mine = recent[recent["campaign"] == "campaign_0"]
+    sunday = mine[mine["date"].dt.day_of_week == 6]
+    expected = sunday["clicks"].sum() / sunday["impressions"].sum()
+    expected /= mine["clicks"].sum() / mine["impressions"].sum()
+    assert one(compute(calm), "ctr")["sun"] == pytest.approx(expected)
+
+
+def test_no_weekday_profile_from_three_weeks_or_from_nothing(calm: pd.DataFrame) -> None:
+    short = compute(make_daily(2, 21, 0))
+    assert short[["mon", "sun"]].isna().all(axis=None)
+    zeros = compute(calm.assign(spend=0.0))
+    assert zeros.loc[zeros["metric"] == "spend", "mon"].isna().all()
