@@ -29,7 +29,7 @@ from mkt_assets.privacy import checks as privacy_checks
 from mkt_assets.publish import assets as publish
 from mkt_assets.publish import checks as publish_checks
 from mkt_assets.resources import LakeResource
-from mkt_assets.schedules import JOBS, daily_refresh, killed_runs
+from mkt_assets.schedules import JOBS, daily_refresh, failed_runs, killed_runs
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
 
@@ -77,7 +77,7 @@ def build_defs(
         loggers=loggers,
         resources={**default_resources(), **(resources or {})},
         schedules=[daily_refresh],
-        sensors=[killed_runs],
+        sensors=[failed_runs, killed_runs],
     )
 
 
