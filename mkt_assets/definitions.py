@@ -30,7 +30,13 @@ from mkt_assets.publish import assets as publish
 from mkt_assets.publish import checks as publish_checks
 from mkt_assets.quality import checks as quality_checks
 from mkt_assets.resources import LakeResource
-from mkt_assets.schedules import JOBS, daily_refresh, expected_daily, killed_runs
+from mkt_assets.schedules import (
+    JOBS,
+    daily_refresh,
+    expected_daily,
+    failed_runs,
+    killed_runs,
+)
 from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
 
@@ -81,7 +87,7 @@ def build_defs(
         loggers=loggers,
         resources={**default_resources(), **(resources or {})},
         schedules=[daily_refresh],
-        sensors=[killed_runs],
+        sensors=[failed_runs, killed_runs],
     )
     return defs.map_asset_specs(func=expected_daily)
 

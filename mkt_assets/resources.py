@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -70,3 +71,16 @@ def end_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
         if is_abandoned(presence):
             presence.unlink()
     return ended
+
+
+def remove_step_logs(instance: dg.DagsterInstance, *, days: int, now: datetime) -> int:
+    """Remove what steps printed in runs created more than ``days`` days before ``now``.
+
+    The runs and their events stay: they hold what was made when. How many runs are that old.
+    """
+    ended = [dg.DagsterRunStatus(s) for s in ("SUCCESS", "FAILURE", "CANCELED")]
+    old = dg.RunsFilter(statuses=ended, created_before=now - timedelta(days=days))
+    run_ids = instance.get_run_ids(filters=old)
+    for run_id in run_ids:
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+    return len(run_ids)

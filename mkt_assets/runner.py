@@ -18,13 +18,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mkt_assets.data_directory import refuse_unusable
-from mkt_assets.errors import InputError, MktError
+from mkt_assets.failures import (
+    failed_check,
+    is_blocking,
+    is_of_a_check,
+    root_of,
+    step_name,
+    words_of,
+)
 from mkt_assets.lake import Lake
 from mkt_assets.locks import exclusive
 from mkt_assets.settings import Settings
 
-_REFUSAL = f"{MktError.__module__}.{MktError.__qualname__}: "
-_INPUT_REFUSAL = f"{InputError.__module__}.{InputError.__qualname__}: "
 #: the one thing that a step says which a waiting person must see; failures come as events
 _WORTH_A_LINE = "waiting for"
 _DAGSTER_YAML = """\
@@ -91,7 +96,7 @@ class Reporter:
         kind = event.event_type_value
         if kind == "STEP_START":
             self._started[event.step_key] = time.monotonic()
-            self._bar.update(self._task, description=event.step_key.replace("__", "/"))
+            self._bar.update(self._task, description=step_name(event.step_key))
         elif kind == "ASSET_MATERIALIZATION":
             self._materialized(event)
         elif kind == "ASSET_CHECK_EVALUATION":
@@ -131,22 +136,15 @@ class Reporter:
         if evaluation.passed:
             self.outcome.checks_passed += 1
             return
-        name = f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
-        told = f"{name}: {evaluation.description or 'failed'}"
-        blocking = evaluation.severity.value == "ERROR"
+        told, blocking = failed_check(evaluation), is_blocking(evaluation)
         (self.outcome.failures if blocking else self.outcome.warnings).append(told)
         self.say(f"{'FAILED' if blocking else 'warning'} check {told}")
 
     def _failed(self, event: Any) -> None:
-        error = event.event_specific_data.error
-        # what a refusal was raised from says less than the refusal
-        while error.cause is not None and not error.message.startswith((_REFUSAL, _INPUT_REFUSAL)):
-            error = error.cause
-        if error.cls_name == "DagsterAssetCheckFailedError":
-            return  # the check itself has said what is wrong
-        # a refusal speaks for itself; the class of any other error tells what kind of bug it is
-        words = error.message.strip().removeprefix(_REFUSAL).removeprefix(_INPUT_REFUSAL)
-        told = f"{event.step_key.replace('__', '/')}: {words}"
+        error = root_of(event.event_specific_data.error)
+        if is_of_a_check(error):
+            return
+        told = f"{step_name(event.step_key)}: {words_of(error)}"
         self.outcome.failures.append(told)
         self.say(f"FAILED {told}")
 

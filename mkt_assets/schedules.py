@@ -1,9 +1,10 @@
-"""The daily job and when it runs."""
+"""The daily job, when it runs, and what watches over the runs."""
 
 from datetime import timedelta
 
 import dagster as dg
 
+from mkt_assets.alerting import alert, post
 from mkt_assets.calendar_days import late_window
 from mkt_assets.lake import Lake
 from mkt_assets.partitions import range_tags
@@ -86,3 +87,28 @@ def killed_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """A machine that was switched off in the night must not stop every night after it."""
     ended = end_dead_runs(context.instance, Lake(settings().data_dir))
     return dg.SkipReason(f"ended: {', '.join(ended)}" if ended else "no run was killed")
+
+
+#: what of a run tells why it failed
+_TELLING = {
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.RUN_FAILURE,
+    dg.DagsterEventType.STEP_FAILURE,
+}
+
+
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    description="Tells MKT_ALERT_URL which run failed, in which steps and blocking checks.",
+)
+def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+    """A hook that does not answer fails this tick, where it can be seen; never the run."""
+    hook = settings().alert_url
+    if hook is None:
+        return dg.SkipReason("MKT_ALERT_URL is not set: nobody is told")
+    run = context.dagster_run
+    log = context.instance.all_logs(run.run_id, of_type=_TELLING)
+    told = {"job": run.job_name, "run_id": run.run_id}
+    post(hook.get_secret_value(), alert(told, [e.dagster_event for e in log if e.is_dagster_event]))
+    return None

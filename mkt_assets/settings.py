@@ -13,6 +13,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
@@ -133,6 +134,10 @@ class Settings(BaseSettings):
         pattern=r"^\s*(?:[0-9A-Za-z*/,\-]+\s+){4}[0-9A-Za-z*/,\-]+\s*$",
         description="when daily_refresh runs, five cron fields in the property's time",
     )
+    alert_url: SecretStr | None = Field(
+        None, description="web hook that is told of failed runs, http or https"
+    )
+    log_retention_days: int = Field(90, ge=1, description="days that logs of runs are kept")
     lock_timeout_seconds: float = Field(
         3600, gt=0, description="how long a run waits for another run on the same data"
     )
@@ -174,6 +179,16 @@ class Settings(BaseSettings):
                 KeyRing.from_json(value.get_secret_value())
             except MktError as error:
                 raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("alert_url")
+    @classmethod
+    def _usable_hook(cls, value: SecretStr | None) -> SecretStr | None:
+        # the address of a hook is often its only secret, so it is not repeated
+        if value is not None:
+            hook = urlsplit(value.get_secret_value())
+            if hook.scheme not in {"http", "https"} or not hook.hostname:
+                raise ValueError("is no address such as https://hooks.example.com/...")
         return value
 
     @field_validator("consent_upstream")

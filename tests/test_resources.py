@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import yaml
 
 from mkt_assets.data_directory import claim
 from mkt_assets.lake import Lake
-from mkt_assets.resources import LakeResource, end_dead_runs
+from mkt_assets.resources import LakeResource, end_dead_runs, remove_step_logs
 from mkt_assets.runner import _DAGSTER_YAML
 
 HOLD = """
@@ -125,3 +125,29 @@ def test_the_shipped_configuration_is_valid(tmp_path: Path, config: str) -> None
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.run_monitoring_enabled
         assert not instance.run_retries_enabled or instance.run_retries_max_retries == 1
+
+
+@dg.job
+def talking() -> None:
+    @dg.op
+    def talk() -> None:
+        sys.stdout.write("a line of a step")
+
+    talk()
+
+
+def test_what_old_runs_printed_goes_and_what_they_made_stays(tmp_path: Path) -> None:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        ended = talking.execute_in_process(instance=instance).run_id
+        going_on = _started(instance)
+        (tmp_path / "storage" / going_on / "compute_logs").mkdir(parents=True)
+        assert list((tmp_path / "storage" / ended).rglob("*.out"))
+
+        assert remove_step_logs(instance, days=7, now=datetime.now(UTC)) == 0
+        assert list((tmp_path / "storage" / ended).rglob("*.out"))
+
+        later = datetime.now(UTC) + timedelta(days=8)
+        assert remove_step_logs(instance, days=7, now=later) == 1
+        assert not list((tmp_path / "storage").rglob("*.out"))
+        assert (tmp_path / "storage" / going_on).is_dir()
+        assert instance.all_logs(ended)

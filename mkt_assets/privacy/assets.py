@@ -44,7 +44,7 @@ from mkt_assets.privacy.late_denials import withdraw
 from mkt_assets.privacy.ledger import LEDGER, by_day, waterfall
 from mkt_assets.privacy.persons import needs_contacts
 from mkt_assets.privacy.subjects import read_subjects
-from mkt_assets.resources import LakeResource
+from mkt_assets.resources import LakeResource, remove_step_logs
 from mkt_assets.settings import settings
 
 GROUP = "privacy"
@@ -378,17 +378,19 @@ def key_rotation(
 @dg.asset(
     key=[GROUP, "retention"],
     group_name=GROUP,
-    description="Raw files and match keys past their retention go, whatever else a run does.",
+    description="Raw files, match keys and logs past their retention go, whatever else a run does.",
     metadata=_columns({"file": ("VARCHAR", "A raw file that was removed.")}),
     owners=[PRIVACY_OFFICE],
     kinds={"python"},
     backfill_policy=SINGLE_RUN,
     pool=POOL,
 )
-def kept_no_longer(lake: LakeResource) -> dg.MaterializeResult:
+def kept_no_longer(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Purge; what this run landed is new and stays."""
-    known = settings()
-    purged = retention.purge(lake.lake, days=known.landing_retention_days, now=datetime.now(UTC))
+    known, now = settings(), datetime.now(UTC)
+    purged = retention.purge(lake.lake, days=known.landing_retention_days, now=now)
+    logs = retention.purge_logs(lake.lake, days=known.log_retention_days, now=now)
+    remove_step_logs(context.instance, days=known.log_retention_days, now=now)
     # the vault too where contacts are no longer given, so that nobody fills it any more
     expired = vault.expire(lake.lake, today(known), known.vault_retention_days)
     return dg.MaterializeResult(
@@ -399,6 +401,8 @@ def kept_no_longer(lake: LakeResource) -> dg.MaterializeResult:
             oldest_kept=purged.oldest,
             landing_retention_days=known.landing_retention_days,
             vault_retention_days=known.vault_retention_days,
+            removed_logs=logs,
+            log_retention_days=known.log_retention_days,
             expired_keys={file: n for file, n in expired.items() if n} or None,
         )
     )

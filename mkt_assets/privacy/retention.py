@@ -1,4 +1,7 @@
-"""Raw files past their retention; what stays out: guarded data, which holds no personal data."""
+"""Raw files and logs past their retention.
+
+What stays out: guarded data, which holds no personal data, and what Dagster keeps of its own.
+"""
 
 from __future__ import annotations
 
@@ -38,3 +41,12 @@ def purge(lake: Lake, *, days: int, now: datetime) -> Purged:
         if not any(folder.iterdir()):
             folder.rmdir()
     return Purged(files, size, len(stay), min(stay, default=None))
+
+
+def purge_logs(lake: Lake, *, days: int, now: datetime) -> int:
+    """Remove what `mkt` wrote down of runs more than ``days`` days before ``now``; how many."""
+    limit = (now - timedelta(days=days)).timestamp()
+    old = [p for p in (lake.root / "logs").glob("run-*.log") if p.stat().st_mtime < limit]
+    for path in old:
+        path.unlink()
+    return len(old)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mkt_assets.lake import Lake
-from mkt_assets.privacy.retention import purge
+from mkt_assets.privacy.retention import purge, purge_logs
 
 NOW = datetime(2025, 3, 20, 6, tzinfo=UTC)
 
@@ -38,3 +38,15 @@ def test_exactly_what_is_older_goes(tmp_path: Path, ages: list[int], days: int) 
 
 def test_nothing_landed_is_nothing_purged(tmp_path: Path) -> None:
     assert purge(Lake(tmp_path), days=1, now=NOW).oldest is None
+
+
+def test_logs_go_too_and_nothing_else_beside_them(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for name, age in (("run-old.log", 91), ("run-new.log", 89), ("notes.txt", 400)):
+        (logs / name).write_text("words")
+        moment = (NOW - timedelta(days=age)).timestamp()
+        os.utime(logs / name, (moment, moment))
+    assert purge_logs(Lake(tmp_path), days=90, now=NOW) == 1
+    assert sorted(p.name for p in logs.iterdir()) == ["notes.txt", "run-new.log"]
+    assert purge_logs(Lake(tmp_path / "none"), days=90, now=NOW) == 0
