@@ -98,7 +98,7 @@ class Reporter:
             self._checked(event.asset_check_evaluation_data)
         elif kind == "STEP_SUCCESS":
             self._finish(event.step_key)
-        elif kind == "STEP_FAILURE":
+        elif kind in ("STEP_FAILURE", "RESOURCE_INIT_FAILURE"):
             self._failed(event)
 
     def say(self, message: str) -> None:
@@ -146,7 +146,8 @@ class Reporter:
             return  # the check itself has said what is wrong
         # a refusal speaks for itself; the class of any other error tells what kind of bug it is
         words = error.message.strip().removeprefix(_REFUSAL).removeprefix(_INPUT_REFUSAL)
-        told = f"{event.step_key.replace('__', '/')}: {words}"
+        # before the first step there is the data directory: its lock, its owner, its files
+        told = f"{event.step_key.replace('__', '/')}: {words}" if event.step_key else words
         self.outcome.failures.append(told)
         self.say(f"FAILED {told}")
 
