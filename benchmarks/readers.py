@@ -188,10 +188,11 @@ def main() -> None:
     whole_run(data, 0)
     clients = start_readers(home, data / "serving" / LINK, stop)
     try:
-        for number in range(given.publishes - given.runs):
-            publish_alone(data, number)
         for number in range(given.runs):
             whole_run(data, number + 1)
+        # last, since it leaves marts that dbt's tests would refuse
+        for number in range(given.publishes - given.runs):
+            publish_alone(data, number)
         stop.touch()
         for client in clients.values():
             client.wait(120)

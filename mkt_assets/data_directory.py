@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
@@ -17,13 +18,15 @@ from mkt_assets.lake import Lake, replacing
 
 #: what a Parquet file begins and ends with; between are a length and a footer
 _MAGIC = b"PAR1"
+#: below this Dagster's own history cannot be opened, and a run ends with the error of a database
+_LEAST_BYTES = 32 * 2**20
 
 
 def refuse_unusable(lake: Lake) -> None:
     """Look whether a run may write here, before it begins.
 
     Raises:
-        MktError: the data directory, or a folder of it, cannot be written by this user.
+        MktError: the data directory, or a folder of it, cannot be written by this user, or is full.
     """
     top = next(place for place in (lake.root, *lake.root.parents) if place.exists())
     if not top.is_dir():
@@ -35,6 +38,12 @@ def refuse_unusable(lake: Lake) -> None:
                 f"{place} cannot be written by user {os.geteuid()}: it belongs to user "
                 f"{place.stat().st_uid}, or its disk is mounted read-only. Run as its owner, "
                 "give it to this user (chown -R), or set MKT_DATA_DIR to another folder."
+            )
+        free = shutil.disk_usage(place).free
+        if free < _LEAST_BYTES:
+            raise MktError(
+                f"no space left at {place}: {free / 2**20:.0f} MB are free, a run begins with "
+                f"{_LEAST_BYTES / 2**20:.0f}. Make room, or set MKT_DATA_DIR to another disk."
             )
 
 

@@ -103,7 +103,7 @@ class Reporter:
             self._checked(event.asset_check_evaluation_data)
         elif kind == "STEP_SUCCESS":
             self._finish(event.step_key)
-        elif kind == "STEP_FAILURE":
+        elif kind in ("STEP_FAILURE", "RESOURCE_INIT_FAILURE"):
             self._failed(event)
 
     def say(self, message: str) -> None:
@@ -144,7 +144,9 @@ class Reporter:
         error = root_of(event.event_specific_data.error)
         if is_of_a_check(error):
             return
-        told = f"{step_name(event.step_key)}: {words_of(error)}"
+        # before the first step there is the data directory: its lock, its owner, its files
+        words = words_of(error)
+        told = f"{step_name(event.step_key)}: {words}" if event.step_key else words
         self.outcome.failures.append(told)
         self.say(f"FAILED {told}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -104,3 +105,9 @@ def test_a_data_directory_that_cannot_be_made_is_refused_with_words(tmp_path: Pa
     with pytest.raises(MktError, match="no folder: set MKT_DATA_DIR"):
         refuse_unusable(Lake(tmp_path / "file" / "data"))
     refuse_unusable(Lake(tmp_path / "data"))
+
+
+def test_a_full_disk_is_refused_with_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=5 * 2**20))
+    with pytest.raises(MktError, match=r"no space left at .*: 5 MB are free, a run begins with 32"):
+        refuse_unusable(Lake(tmp_path))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,23 +42,24 @@ def _disk(place: Path) -> Iterator[bool]:
             subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def _fill(place: Path) -> Path:
-    """Leave a megabyte: enough to begin, too little to end."""
+@contextmanager
+def _full(place: Path) -> Iterator[None]:
+    """Write until nothing more can be written, and take it away again."""
     filler = place / "filler"
-    with filler.open("wb") as file:
-        try:
-            while True:
-                file.write(b"\0" * 2**20)
-                file.flush()
-        except OSError:
-            file.truncate(max(file.tell() - 2**20, 0))
-    return filler
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"\0" * 2**16)
+    try:
+        yield
+    finally:
+        filler.unlink()
 
 
-def _kill_dbt(there: Product, wait_for: Callable[[Any], Told]) -> Told:
-    """A run whose dbt is killed as soon as it writes the warehouse."""
+def _while_dbt_works(there: Product, act: Callable[[int], object]) -> Any:
+    """A run to which something happens as soon as dbt is at work; ``act`` is told dbt's process."""
     run = there.start("mkt", *RUN)
     while run.poll() is None:
+        time.sleep(0.1)
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 told = (entry / "cmdline").read_bytes()
@@ -65,10 +68,9 @@ def _kill_dbt(there: Product, wait_for: Callable[[Any], Told]) -> Told:
                 continue
             if b"/dbt\0build" in told and parent == str(run.pid):
                 time.sleep(5)
-                subprocess.run(["kill", "-9", entry.name], check=False)
-                return wait_for(run)
-        time.sleep(0.1)
-    return wait_for(run)
+                act(int(entry.name))
+                return run
+    return run
 
 
 def _seen(there: Product) -> Told:
@@ -90,10 +92,15 @@ def night(once: Callable[..., Told], product: Product, wait_for: Callable[[Any],
             told: Told = {"mounted": mounted, "good": there.mkt(*RUN), "first": _seen(there)}
             told["mode"] = (home / "landing").stat().st_mode & 0o777
             if mounted:
-                filler = _fill(home / "disk")
-                told["full"] = there.mkt(*RUN)
-                told["while full"] = _seen(there)
-                filler.unlink()
+                with _full(home / "disk"):
+                    told["full"] = there.mkt(*RUN)
+                    told["while full"] = _seen(there)
+                with ExitStack() as filled:
+                    run = _while_dbt_works(
+                        there, lambda _: filled.enter_context(_full(home / "disk"))
+                    )
+                    told["filled"] = wait_for(run)
+                    told["while filled"] = _seen(there)
             short = subprocess.Popen(
                 ["sh", "-c", SHORT_OF_MEMORY, Path(sys.executable).parent / "mkt", *RUN],
                 env=there.environment,
@@ -103,7 +110,9 @@ def night(once: Callable[..., Told], product: Product, wait_for: Callable[[Any],
             )
             told["short"] = wait_for(short)
             told["while short"] = _seen(there)
-            told["killed"] = _kill_dbt(there, wait_for)
+            told["killed"] = wait_for(
+                _while_dbt_works(there, lambda dbt: os.kill(dbt, signal.SIGKILL))
+            )
             told["while killed"] = _seen(there)
             warehouse = there.lake.warehouse
             warehouse.write_bytes(warehouse.read_bytes()[:100_000])
@@ -139,9 +148,16 @@ def test_folders_may_be_links_to_other_disks(night: Told) -> None:
 def test_a_full_disk_is_named(night: Told) -> None:
     if not night["mounted"]:
         pytest.skip("no disk of its own could be mounted here")
-    assert night["full"]["code"] != 0
-    assert "No space left on device" in night["full"]["out"] + night["full"]["err"]
+    assert night["full"]["code"] == 1
+    assert "no space left at " in night["full"]["err"]
     assert night["while full"] == night["first"]
+
+
+def test_a_disk_that_fills_up_under_way_leaves_the_last_good_version(night: Told) -> None:
+    if not night["mounted"]:
+        pytest.skip("no disk of its own could be mounted here")
+    assert night["filled"]["code"] != 0
+    assert night["while filled"] == night["first"]
 
 
 def test_the_next_run_repairs_by_itself_and_publishes_the_same(night: Told) -> None:
