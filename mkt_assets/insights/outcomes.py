@@ -30,8 +30,8 @@ DROP_LOG_ODDS = -1.25
 DROP_LEAST = 0.28
 #: a drop that goes on for so long is the new normal, and is learnt as such
 DROP_MAX_DAYS = 28
-#: more orders, or larger baskets, by half to five times, for up to three days; each as rare
-SPIKES = Changes((1.5, 2.0, 2.5, 3.5, 5.0), (1, 2, 3), 0.3)
+#: more orders, or larger baskets, nearly double to five times, for a day or two; each as rare
+SPIKES = Changes((1.8, 2.5, 3.5, 5.0), (1, 2), 0.3)
 #: reported when as likely as not
 SPIKE_LOG_ODDS = 0.0
 #: at least half again as much as expected, for a marketer to look

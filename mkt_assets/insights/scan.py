@@ -31,7 +31,7 @@ INFLATION_CUT = 2.5
 INFLATION_PRIOR = 300.0
 INFLATION_LOW, INFLATION_HIGH = 0.5, 4.0
 #: daily rates usually resemble those of the day before so much; with the weight of that prior
-USUAL_CORRELATION, CORRELATION_PRIOR = 0.4, 100.0
+USUAL_CORRELATION, CORRELATION_PRIOR = 0.4, 400.0
 CORRELATION_HIGH = 0.8
 
 

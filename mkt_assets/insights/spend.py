@@ -103,9 +103,9 @@ def _fell_back(jump: FloatArray, high: BoolArray, length: int) -> BoolArray:
     return calm
 
 
-def _monthly_pause(zero: BoolArray) -> BoolArray:
-    """Days on which there was none a month ago nor two months ago: a schedule, not a stop."""
-    none = zero.astype("float64")
+def _monthly_pause(missed: BoolArray) -> BoolArray:
+    """Days on which spend was missed a month ago and two months ago: a schedule, not a stop."""
+    none = missed.astype("float64")
     paused = [
         np.any([shift(none, days) == 1.0 for days in month], axis=0)
         for month in (LAST_MONTH, MONTH_BEFORE)
@@ -131,7 +131,7 @@ def zero_spends(spend: FloatArray) -> Flags:
     missed = trailing_sum((due & zero).astype("float64"), 28, 8)
     habit = missed > HABIT_SHARE * np.maximum(due_days, 7)
     center, _ = expected_spend(spend)
-    at = zero & due & alive & ~habit & ~_monthly_pause(zero) & np.isfinite(center)
+    at = zero & due & alive & ~habit & ~_monthly_pause(zero & due) & np.isfinite(center)
     rows = np.arange(len(spend))[:, None] + np.zeros_like(spend, dtype=np.int64)
     # how surprising a stop is grows with the number of days on which there was none
     score = np.sqrt(2 * np.log(2 + trailing_sum(on, SPREAD_DAYS, 1)))
