@@ -180,7 +180,7 @@ def test_ads_alone_leave_out_what_needs_events(sample: Told, ads_only: Told) -> 
         "privacy/experiments", "marts/stg_events", "marts/stg_cookieless_daily",
         "privacy/ad_refusals", "marts/stg_ad_refusals",
         "marts/stg_consent_log", "marts/int_session_days", "marts/int_sessions",
-        "marts/int_user_days", "marts/int_purchase_events", "marts/int_purchases",
+        "marts/int_user_days", "marts/int_users", "marts/int_purchase_events", "marts/int_purchases",
         "marts/int_ga4_days", "marts/int_campaign_days", "marts/fct_sessions",
         "marts/fct_purchases", "marts/ga4_daily", "marts/mer_daily", "marts/consent_current",
         "marts/audience_features", "marts/ga4_source_categories",
