@@ -28,15 +28,8 @@ from mkt_assets.project import dbt_project_dir
 
 _ENV_FILE = ".env"
 _PREFIX = "MKT_"
-#: set by this platform for its child process dbt, never by a user
-_TOLD_TO_DBT = {
-    "MKT_LAKE_DIR",
-    "MKT_WAREHOUSE_PATH",
-    "MKT_DBT_ACTIVATION_NEEDS",
-    "MKT_DBT_CODE",
-    "MKT_DBT_CURRENCY",
-    "MKT_DBT_SEEDS",
-}
+#: beginnings of what this platform tells dbt; runs inherit it from the process that launched them
+_TOLD_TO_DBT = ("MKT_DBT_", "MKT_LAKE_DIR", "MKT_WAREHOUSE_PATH")
 
 #: a comma list in the environment; without NoDecode it would have to be JSON
 _CommaList = Annotated[tuple[str, ...], NoDecode]
@@ -320,8 +313,9 @@ def known_variables() -> dict[str, str]:
 
 
 def _refuse_unknown() -> None:
-    given = {*os.environ, *dotenv_values(_ENV_FILE)} - _TOLD_TO_DBT
-    unknown = sorted(n for n in given if n.startswith(_PREFIX) and n not in known_variables())
+    given = {*os.environ, *dotenv_values(_ENV_FILE)}
+    ours = {name for name in given if name.startswith(_PREFIX)}
+    unknown = sorted(n for n in ours - {*known_variables()} if not n.startswith(_TOLD_TO_DBT))
     if unknown:
         raise MktError(
             f"unknown setting {', '.join(unknown)}. Known settings: {', '.join(known_variables())}."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from mkt_assets.errors import MktError
+from mkt_assets.marts.dbt import export_environment
 from mkt_assets.privacy.policy import POLICY_V1, SIGNALS, Policy
 from mkt_assets.settings import load_settings
 
@@ -35,6 +37,18 @@ def test_an_unknown_variable_in_the_env_file_is_refused(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MktError, match="MKT_TIMEZON"):
         load_settings()
+
+
+def test_a_run_that_inherits_what_dbt_was_told_loads_its_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A code server tells dbt by its own environment, which the runs that it launches inherit."""
+    monkeypatch.setenv("MKT_DATA_DIR", str(tmp_path))
+    with monkeypatch.context() as told:
+        # restored when the context ends, whatever else was told
+        told.setattr(os, "environ", os.environ.copy())
+        export_environment(load_settings())
+        assert load_settings().data_dir == tmp_path
 
 
 @pytest.mark.parametrize(

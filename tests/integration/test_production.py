@@ -229,15 +229,21 @@ def told(tmp_path_factory: pytest.TempPathFactory, product: Product, database: s
             "('ASSET_MATERIALIZATION', 'PIPELINE_SUCCESS') group by run_id"
         )
         events = dict(cursor.fetchall())
+        cursor.execute(
+            "select event::json #>> '{dagster_event,event_specific_data,error,message}' "
+            "from event_logs where dagster_event_type in ('STEP_FAILURE', 'ENGINE_EVENT')"
+        )
+        errors = [message for (message,) in cursor.fetchall() if message]
     home = production.home
     return {
-        "outcomes": outcomes, "runs": [first, second], "events": events,
+        "outcomes": outcomes, "runs": [first, second], "events": events, "errors": errors,
         "sqlite": [str(p) for p in home.rglob("*.db")],
         "logs": [p for run in (first, second) for p in (home / "logs" / run).rglob("*.out")],
     }  # fmt: skip
 
 
 def test_a_launched_run_succeeds_and_so_does_one_after_the_daemon_was_killed(told: Told) -> None:
+    assert told["errors"] == []
     assert told["outcomes"] == ["SUCCESS", "SUCCESS"]
 
 
