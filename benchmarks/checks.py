@@ -1,6 +1,6 @@
 """What all checks together add to the daily run, and what the data quality checks add.
 
-    python benchmarks/checks.py [--days 30] [--repeats 3]
+    python benchmarks/checks.py [--days 30] [--repeats 3] [--events-per-day 2500]
 
 A history is made once and copied three times. Then each day is run in each copy, in turn: with every
 check, without the checks of data quality, and without any, dbt's tests included. Wall and CPU time
@@ -55,12 +55,13 @@ print(json.dumps([wall, cpu, found]))
 VARIANTS = ("every check", "without data quality", "no check")
 
 
-def run(data: Path, *command: str) -> str:
-    """The output of one process on one data folder."""
+def run(data: Path, events: int, *command: str) -> str:
+    """The output of one process on one data folder, with so many events a day."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("MKT_", "DAGSTER_"))}
+    ours = {"MKT_DATA_DIR": str(data), "MKT_SAMPLE_EVENTS_PER_DAY": str(events)}
     done = subprocess.run(
         command,
-        env={**env, "MKT_DATA_DIR": str(data), "PYTHONWARNINGS": "ignore"},
+        env={**env, **ours, "PYTHONWARNINGS": "ignore"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -69,11 +70,11 @@ def run(data: Path, *command: str) -> str:
     return done.stdout
 
 
-def history(place: Path, first: date, last: date) -> Path:
+def history(place: Path, events: int, first: date, last: date) -> Path:
     """A data folder with the days before those that are measured."""
     data = place / "history"
     mkt = str(Path(sys.executable).parent / "mkt")
-    run(data, mkt, "run", "--from", str(first), "--to", str(last))
+    run(data, events, mkt, "run", "--from", str(first), "--to", str(last))
     return data
 
 
@@ -82,20 +83,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--events-per-day", type=int, default=2500)
     given = parser.parse_args()
     # late enough for a year of history, early enough to be over everywhere
     last = date(2025, 6, 30)
     seen: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        made = history(place, last - timedelta(days=given.days - 1), last)
+        made = history(place, given.events_per_day, last - timedelta(days=given.days - 1), last)
         copies = {name: place / f"copy{number}" for number, name in enumerate(VARIANTS)}
         for copy in copies.values():
             shutil.copytree(made, copy, symlinks=True)
         for day in (last + timedelta(days=n + 1) for n in range(given.repeats)):
             first = day - timedelta(days=LATE_DAYS)
             for name, copy in copies.items():
-                out = run(copy, sys.executable, "-c", RUN, name, str(first), str(day))
+                command = (sys.executable, "-c", RUN, name, str(first), str(day))
+                out = run(copy, given.events_per_day, *command)
                 wall, cpu, checks = json.loads(out.splitlines()[-1])
                 seen[name].append((wall, cpu, checks))
                 print(f"{day} {name}: {wall:.1f} s, CPU {cpu:.1f} s", file=sys.stderr)
