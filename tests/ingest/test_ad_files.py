@@ -340,3 +340,17 @@ def _all_rows_are_sound(told: AdFile) -> None:
     key = rows[["date", "channel", "campaign"]]
     assert not key.apply(lambda c: c.str.casefold() if c.name != "date" else c).duplicated().any()
     assert np.isfinite(rows["spend"]).all()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ['{"a": ' * 5000, "[" * 5000, '{"date": "2021-02-01", "campaign": "\\ud800", "spend": 1}'],
+    ids=["deep", "deep list", "half a sign"],
+)
+def test_json_that_nothing_can_be_made_of_costs_its_row(tmp_path: Path, odd: str) -> None:
+    good = json.dumps({"date": "2021-02-01", "campaign": "a", "spend": 1, "clicks": 2})
+    path = tmp_path / "ads.json"
+    path.write_text(f"{good}\n{odd}\n", encoding="utf-8")
+    told = read_ad_file(path)
+    assert (told.rows_in, len(told.rows)) == (2, 1)
+    assert told.quarantined["reason"].tolist() == ["malformed"]
