@@ -3,12 +3,12 @@
     python benchmarks/fuzz.py [--files 2000] [--seed 1] [--limit 120] [--case N]
 
 Ads, GA4 events, consent logs, contacts, A/B tests, exchange rates and ad sources, as CSV, NDJSON and Parquet; the
-mutations are in fuzz_inputs.py. The files are read in another process, many in one, which is ended and replaced if
+mutations are in fuzz_mutations.py. The files are read in another process, many in one, which is ended and replaced if
 a file takes longer than --limit seconds. --case replays one file here and prints what became of it.
 
 A file must end in one of two ways. Refused: an MktError that names the file and a remedy. Accounted for: kept +
 without consent + cookieless + duplicate + quarantined + erased = rows in, line by line of the ledger; rows in = the
-rows of the file, wherever somebody else can count them (csv, the lines of JSON, pyarrow; see fuzz_inputs.rows_in);
+rows of the file, wherever somebody else can count them (csv, the lines of JSON, pyarrow; see fuzz_files.rows_in);
 and the lake holds the rows that the ledger says were kept. Anything else is a fault: another exception, a hang, a
 dead process, a personal value in a message or in what Dagster is told, a file that only harmless things were done to
 (line ends, gzip, a BOM ...) and that is refused all the same. The exit code is then 1.
@@ -31,16 +31,19 @@ import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import cache
 from multiprocessing import connection, get_context
 from pathlib import Path
+from random import Random
 from typing import Any
 
-import fuzz_inputs as inputs
+import fuzz_files as files
+import fuzz_mutations as mutations
 import pyarrow.parquet as pq
 
 from mkt_assets.errors import InputError, MktError
 from mkt_assets.ingest.file_source import FileSource
-from mkt_assets.ingest.sources import ADS, CONSENT, CONTACTS, EVENTS, EXPERIMENTS, Landed
+from mkt_assets.ingest.sources import CONSENT, Landed
 from mkt_assets.lake import Lake
 from mkt_assets.marts.own_seeds import write_own_seeds
 from mkt_assets.privacy import quiet
@@ -51,7 +54,7 @@ from mkt_assets.privacy.reconciliation import unreconciled
 from mkt_assets.redaction import speakably
 from mkt_assets.settings import Settings, load_settings
 
-DAY = inputs.DAY
+DAY = files.DAY
 KEY = Key("fuzz", bytes(range(32)))
 SEEDS = {"rates": "currency_rates.csv", "ad_sources": "ad_sources.csv"}
 _FATES = (
@@ -83,29 +86,25 @@ def _settings(folder: Path, table: str, path: Path) -> Settings:
     )  # fmt: skip
 
 
-def _consent_of_others(lake: Lake) -> None:
+@cache
+def _guarded_consent() -> bytes:
     """A guarded consent log, which events and contacts are judged by."""
-    made = Path(tempfile.gettempdir()) / f".fuzz-consent-{os.getpid()}.parquet"
-    target = lake.whole(CONSENT)
-    target.parent.mkdir(parents=True)
-    if not made.is_file():
-        home = Path(tempfile.mkdtemp())
-        case = inputs.Case(
-            0, "consent", "csv", inputs.random.Random(0), *inputs.some("consent", None)
-        )
-        inputs.write(case)
-        case.content = case.text.encode()
-        path = inputs.place(case, home)
-        known = _settings(home, "consent", path)
-        FileSource(Lake(known.data_dir), known).land_consent(DAY)
-        with quiet.connect(Lake(known.data_dir).landing) as con:
-            Guard(Lake(known.data_dir), known, "fuzz", key=KEY).consent(con)
-        shutil.copy(Lake(known.data_dir).whole(CONSENT), made)
+    home = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    try:
+        case = files.Case(0, "consent", "csv", Random(0), *files.some("consent", None))  # noqa: S311
+        files.write(case)
+        files.encode(case)
+        known = _settings(home, "consent", files.place(case, home))
+        lake = Lake(known.data_dir)
+        FileSource(lake, known).land_consent(DAY)
+        with quiet.connect(lake.landing) as con:
+            Guard(lake, known, "fuzz", key=KEY).consent(con)
+        return lake.whole(CONSENT).read_bytes()
+    finally:
         shutil.rmtree(home)
-    shutil.copy(made, target)
 
 
-def _read(table: str, path: Path, known: Settings, lake: Lake) -> tuple[int | None, list[Landed]]:
+def _read(table: str, known: Settings, lake: Lake) -> tuple[int | None, list[Landed]]:
     """The product's own way; of a seed the rows read, of anything else what was landed."""
     if table in SEEDS:
         write_own_seeds(known, lake.guarded)
@@ -134,28 +133,29 @@ def _read(table: str, path: Path, known: Settings, lake: Lake) -> tuple[int | No
     return None, landed
 
 
-def judge(case: inputs.Case) -> Told:
+def judge(case: files.Case) -> Told:
     """Read one file and say how it ended, with faults if there are any."""
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     try:
-        path = inputs.place(case, folder)
+        path = files.place(case, folder)
         known = _settings(folder, case.table, path)
         lake = Lake(known.data_dir)
         lake.prepare()
         if case.table in ("events", "items", "contacts"):
-            _consent_of_others(lake)
-        return dict(inputs.described(case)) | _ended(case, path, known, lake)
+            lake.whole(CONSENT).parent.mkdir(parents=True)
+            lake.whole(CONSENT).write_bytes(_guarded_consent())
+        return dict(files.described(case)) | _ended(case, path, known, lake)
     finally:
         shutil.rmtree(folder)
 
 
-def _ended(case: inputs.Case, path: Path, known: Settings, lake: Lake) -> Told:
+def _ended(case: files.Case, path: Path, known: Settings, lake: Lake) -> Told:
     try:
-        seeds, landed = _read(case.table, path, known, lake)
+        seeds, landed = _read(case.table, known, lake)
     except MktError as error:
         said = str(error)
         faults = _of_a_refusal(error, path, _as_told(lake, error))
-        if case.is_harmless:
+        if mutations.is_harmless(case):
             faults.append("refused, though only harmless things were done to it")
         return {"how": FAULT if faults else REFUSED, "faults": faults, "said": said}
     except Exception as error:  # noqa: BLE001  any other exception is what is looked for
@@ -163,7 +163,7 @@ def _ended(case: inputs.Case, path: Path, known: Settings, lake: Lake) -> Told:
         ours = [f"{Path(f.filename).name}:{f.lineno}" for f in where if "mkt_assets" in f.filename]
         fault = f"{type(error).__name__} at {ours[-1] if ours else '?'}"
         return {"how": FAULT, "faults": [fault], "said": str(error)[:2000]}
-    expected = inputs.rows_in(case)
+    expected = files.rows_in(case)
     told = json.dumps([asdict(item) for item in landed], default=str)
     if case.table in SEEDS:
         faults = [] if expected in (seeds, None) else [f"{expected} rows in the file, {seeds} read"]
@@ -181,7 +181,7 @@ def _of_a_refusal(error: MktError, path: Path, told: str) -> list[str]:
         if isinstance(error, InputError)
         else path.name in str(error) or str(DAY) in str(error)
     )
-    if not named or not path.stem.split("_")[0] in str(error):
+    if not named or path.stem.split("_")[0] not in str(error):
         faults.append(f"the refusal does not name the file: {str(error)[:200]}")
     if isinstance(error, InputError) and not error.remedy:
         faults.append(f"the refusal names no remedy: {str(error)[:200]}")
@@ -204,7 +204,7 @@ def _as_told(lake: Lake, error: MktError) -> str:
 
 
 def _personal(text: str) -> list[str]:
-    return sorted(value for value in inputs.people() if value in text)
+    return sorted(value for value in files.people() if value in text)
 
 
 def _unaccounted(lake: Lake, landed: list[Landed], expected: int | None) -> list[str]:
@@ -239,16 +239,16 @@ def _other_than_stored(lake: Lake) -> list[str]:
 def _serve(pipe: connection.Connection, seed: int) -> None:
     while (number := pipe.recv()) is not None:
         before = time.process_time()
-        told = judge(inputs.make(seed, number))
+        told = judge(mutations.make(seed, number))
         told["cpu"] = time.process_time() - before
         told["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         pipe.send(told)
 
 
-def campaign(seed: int, files: int, limit: float) -> Iterator[Told]:
+def campaign(seed: int, many: int, limit: float) -> Iterator[Told]:
     """Each case's end, in a process that may die or hang without harm."""
     context, reader = get_context("spawn"), None
-    for number in range(files):
+    for number in range(many):
         if reader is None:
             ours, theirs = context.Pipe()
             reader = context.Process(target=_serve, args=(theirs, seed), daemon=True)
@@ -266,8 +266,8 @@ def campaign(seed: int, files: int, limit: float) -> Iterator[Told]:
         reader.kill()
         reader.join()
         reader = None
-        case = inputs.make(seed, number)
-        yield dict(inputs.described(case)) | {
+        case = mutations.make(seed, number)
+        yield dict(files.described(case)) | {
             "how": FAULT,
             "faults": [fault],
             "said": "",
@@ -309,7 +309,7 @@ def main() -> None:
     for name in [n for n in os.environ if n.startswith("MKT_")]:
         del os.environ[name]
     if asked.case is not None:
-        told = judge(inputs.make(asked.seed, asked.case))
+        told = judge(mutations.make(asked.seed, asked.case))
         print(json.dumps(told, indent=1, default=str))
         sys.exit(1 if told["how"] == FAULT else 0)
     by_input: dict[str, Counter[str]] = defaultdict(Counter)

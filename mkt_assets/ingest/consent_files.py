@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from mkt_assets.errors import InputError
-from mkt_assets.ingest import staging
+from mkt_assets.ingest import headers, staging
 from mkt_assets.ingest.ga4_rows import is_time
 from mkt_assets.ingest.staging import FAULT, RAW, ROW, quoted
 from mkt_assets.lake import replacing, sql_text
@@ -139,7 +139,7 @@ def _require(subject: str | None, missing: list[str], found: list[str], path: Pa
     if missing:
         raise InputError(
             f"this is not a consent log: there is no {', '.join(missing)}; columns found: "
-            f"{', '.join(found[:40]) or 'none that could be read'}",
+            f"{headers.listed(found)}",
             file=path,
             column=missing[0],
             remedy="Give subject_id (or user_pseudo_id), changed_at and the four signals "

@@ -16,7 +16,7 @@ import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 from mkt_assets.errors import InputError
-from mkt_assets.ingest import ga4_types
+from mkt_assets.ingest import ga4_types, headers
 from mkt_assets.ingest.ga4_schema import RAW_EVENT_COLUMNS, REQUIRED_EVENT_COLUMNS
 from mkt_assets.ingest.ga4_types import JsonText
 from mkt_assets.ingest.staging import FAULT, RAW, ROW, Rows, quoted
@@ -274,7 +274,7 @@ def _require_keys(con: duckdb.DuckDBPyConnection, rows: Rows, path: Path) -> Non
 def _no_export(missing: list[str], found: list[str], path: Path) -> InputError:
     return InputError(
         f"this is not a GA4 export: there is no {', '.join(missing)}; columns found: "
-        f"{', '.join(found[:40]) or 'none that could be read'}",
+        f"{headers.listed(found)}",
         file=path,
         remedy="Give the BigQuery export (events_YYYYMMDD) or a purchase-item list with "
         "user_pseudo_id, event_date, event_timestamp, item_id and item_revenue.",

@@ -21,6 +21,7 @@ from duckdb.sqltypes import DuckDBPyType
 
 from mkt_assets.errors import InputError
 from mkt_assets.ingest import file_formats, text_rows
+from mkt_assets.ingest import headers as column_names
 from mkt_assets.lake import sql_text
 
 #: our own columns beside the file's: row number, text of the row, why it could not be read
@@ -116,7 +117,7 @@ def _stage_csv(path: Path, staged: Path) -> None:
         raise InputError(
             "two columns have one name",
             file=path,
-            column=min(repeated),
+            column=column_names.shown(min(repeated), among=headers),
             remedy="Remove or rename one of them.",
         )
     schema = pa.schema(

@@ -146,7 +146,8 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
     """The numbered rows, with exactly ``columns``, without stray blanks."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            # blank lines above the header would be taken for it
+            reader = csv.DictReader(line for line in file if line.strip())
             missing = [name for name in columns if name not in (reader.fieldnames or ())]
             if missing:
                 raise InputError(

@@ -354,3 +354,17 @@ def test_json_that_nothing_can_be_made_of_costs_its_row(tmp_path: Path, odd: str
     told = read_ad_file(path)
     assert (told.rows_in, len(told.rows)) == (2, 1)
     assert told.quarantined["reason"].tolist() == ["malformed"]
+
+
+@pytest.mark.parametrize("name", ["channel", "campaign", "campaign_id"])
+def test_a_name_that_no_platform_takes_costs_its_row(file: Path, name: str) -> None:
+    """The search for personal data in names takes time by the square of their length."""
+    columns = ("date", "channel", "campaign", "campaign_id", "spend", "clicks")
+    good = ("2021-02-01", "search", "a" * 1000, "1", "1", "2")
+    bad = dict(zip(columns, good, strict=True)) | {name: "\u00fc" * 1001}
+    told = read_ad_file(
+        written(file, ",".join(good), ",".join(bad.values()), header=",".join(columns))
+    )
+    assert told.rows["source_row"].tolist() == [1]
+    assert told.quarantined["reason"].tolist() == [f"too_long_{name}"]
+    assert told.quarantined["value"].tolist() == [None]

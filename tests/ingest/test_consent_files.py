@@ -139,3 +139,20 @@ def test_a_damaged_parquet_log_is_refused_by_name_and_quotes_nobody(
     with pytest.raises(InputError, match=r"log\.parquet.*Transfer or export it again") as refused:
         read(con, path)
     assert "person" not in f"{refused.value} {refused.value.__cause__} {refused.value.__context__}"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("login-of-jane,2021-02-01,granted,denied,yes,no", "there is no subject_id"),
+        ("login-of-jane,2021-02-01,login-of-jane,denied,yes,no", "two columns have one name"),
+    ],
+)
+def test_a_log_without_a_header_line_shows_nobody(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, line: str, problem: str
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"{line}\n" * 2)
+    with pytest.raises(InputError, match=problem) as refused:
+        read(con, path)
+    assert "jane" not in str(refused.value)

@@ -142,5 +142,5 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_lines_of_blanks_are_no_rows(tmp_path: Path) -> None:
-    path = written(tmp_path, SOURCES, "  ", "search,Europe/Berlin,7,1,last", ",,,,", "\t")
+    path = written(tmp_path, "", SOURCES, "  ", "search,Europe/Berlin,7,1,last", ",,,,", "\t")
     assert [row["channel"] for row in read_ad_sources(path)] == ["search"]
