@@ -16,6 +16,8 @@ from pathlib import Path
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake, replacing
 
+#: whose data lie here
+_PROPERTY = "property.json"
 #: what a Parquet file begins and ends with; between are a length and a footer
 _MAGIC = b"PAR1"
 #: below this Dagster's own history cannot be opened, and a run ends with the error of a database
@@ -53,19 +55,26 @@ def claim(lake: Lake, identity: Mapping[str, str]) -> None:
     Raises:
         MktError: the data are another property's, or made up: rows of two are never mixed.
     """
-    path = lake.root / "property.json"
+    path = lake.root / _PROPERTY
     if not path.is_file() or not any(lake.guarded.glob("*/event_date=*")):
         with replacing(path) as writing:
             writing.write_text(json.dumps(dict(identity)), encoding="utf-8")
         return
-    known = json.loads(path.read_text(encoding="utf-8"))
-    other = [k for k in identity if known.get(k, identity[k]) != identity[k]]
-    if other:
-        told = ", ".join(f"{k} {known[k]} there, {identity[k]} here" for k in other)
+    if told := differences(lake, identity):
         raise MktError(
             f"{lake.root} holds the data of another property ({told}). Set MKT_DATA_DIR to a "
             "folder of its own, or remove that folder if it is not needed any more."
         )
+
+
+def differences(lake: Lake, identity: Mapping[str, str]) -> str:
+    """In what the data that lie here are not of ``identity``, in words; empty where they are."""
+    path = lake.root / _PROPERTY
+    if not path.is_file() or not any(lake.guarded.glob("*/event_date=*")):
+        return ""
+    known = json.loads(path.read_text(encoding="utf-8"))
+    other = [k for k in identity if known.get(k, identity[k]) != identity[k]]
+    return ", ".join(f"{k} {known[k]} there, {identity[k]} here" for k in other)
 
 
 def refuse_damaged(lake: Lake, days: Collection[date]) -> None:

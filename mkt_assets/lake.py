@@ -24,7 +24,8 @@ from mkt_assets.errors import MktError
 from mkt_assets.locks import process_with
 
 _CLOSED = 0o700
-_TEMPORARY = ".writing-"
+#: how the names of what is being written begin
+TEMPORARY = ".writing-"
 #: the warehouse build that a model was computed from, kept in its Parquet metadata
 BUILD_ID = "mkt_build_id"
 
@@ -148,7 +149,7 @@ class Lake:
         So is a WAL beside a published version: versions are never written, so a client opened one
         read-write by mistake, and its changes would be shown to everybody else.
         """
-        left = list(self.find(f"{_TEMPORARY}*"))
+        left = list(self.find(f"{TEMPORARY}*"))
         left += [w for w in self.serving.glob("v-*.wal") if process_with(w.with_suffix("")) is None]
         for path in left:
             if path.is_dir():
@@ -200,7 +201,7 @@ class Lake:
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
     """A temporary path to write: it becomes ``path`` when the body ends well, else it goes."""
     make_folder(path.parent)
-    writing = path.parent / f"{_TEMPORARY}{path.name}"
+    writing = path.parent / f"{TEMPORARY}{path.name}"
     try:
         yield writing
         writing.chmod(mode)

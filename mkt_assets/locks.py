@@ -120,7 +120,7 @@ def wait_until_closed(database: Path, *, timeout: float, say: Callable[[str], ob
 
     def user() -> str | None:
         pid = process_with(database)
-        return None if pid is None else _named(pid)
+        return None if pid is None else program_of(pid)
 
     _poll(
         user,
@@ -133,7 +133,8 @@ def wait_until_closed(database: Path, *, timeout: float, say: Callable[[str], ob
     )
 
 
-def _named(pid: int) -> str:
+def program_of(pid: int) -> str:
+    """A process in words."""
     try:
         program = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
     except OSError:

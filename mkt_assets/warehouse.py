@@ -21,7 +21,7 @@ from mkt_assets.locks import wait_until_closed
 _READ_WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 #: DuckDB has one class of error for all of these
-_NEWER = "created with a newer version of DuckDB"
+NEWER = "created with a newer version of DuckDB"
 _DAMAGED = ("not a valid DuckDB database", "Could not read enough bytes", "Corrupt database file")
 
 
@@ -145,7 +145,7 @@ class Warehouse(DuckDBResource):
             problem = str(error)
         else:
             return False
-        if _NEWER in problem:
+        if NEWER in problem:
             raise MktError(
                 f"{self.database} was written by a newer DuckDB than {duckdb.__version__}: upgrade "
                 "this installation, or remove the file, and the next run builds it anew."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -111,3 +113,32 @@ def test_a_full_disk_is_refused_with_words(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=5 * 2**20))
     with pytest.raises(MktError, match=r"no space left at .*: 5 MB are free, a run begins with 32"):
         refuse_unusable(Lake(tmp_path))
+
+
+def test_a_disk_that_is_mounted_read_only_is_refused_with_words_even_to_root(
+    tmp_path: Path,
+) -> None:
+    Lake(tmp_path / "data").prepare()
+    looked = (
+        "from pathlib import Path; from mkt_assets.lake import Lake; "
+        "from mkt_assets.data_directory import refuse_unusable; "
+        f"refuse_unusable(Lake(Path('{tmp_path}/data')))"
+    )
+    mounted = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,bind,ro {tmp_path}"
+    try:
+        allowed = subprocess.run(
+            ["unshare", "-m", "sh", "-c", mounted], check=False, capture_output=True
+        )
+    except FileNotFoundError:
+        pytest.skip("only Linux has mounts of one process")
+    if allowed.returncode:
+        pytest.skip("only root may mount")
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f'{mounted} && "{sys.executable}" -c "{looked}"'],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert f"MktError: {tmp_path}/data cannot be written" in done.stderr
+    assert "its disk is mounted read-only" in done.stderr

@@ -105,7 +105,10 @@ def _ndjson(path: Path) -> Cells:
 def _object(line: str) -> dict[str, object] | None:
     try:
         told = json.loads(line)
-    except ValueError:
+        if "\\u" in line:
+            # half of a sign that takes two can be written nowhere
+            json.dumps(told, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
 

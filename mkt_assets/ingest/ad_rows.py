@@ -29,6 +29,8 @@ COLUMNS = (
     "conversions", "spend", "revenue", "source_row",
 )  # fmt: skip
 QUARANTINE_COLUMNS = ("source_row", "date", "column", "reason", "value", "raw")
+#: platforms take 128 to 512 signs; the search for personal data takes the square of it
+_LONGEST_NAME = 1000
 _KEY = ["date", "channel", "campaign"]
 _MONEY = ("spend", "revenue")
 #: signs that only one currency uses; $, ¥ and kr are shared and prove nothing
@@ -90,6 +92,8 @@ class Report:
             cells = [None] * len(self._cells.rows) if source is None else source
             values = [_text(cell) for cell in cells]
             self._frame[name] = pd.Series(values, dtype="str")
+            too_long = [value is not None and len(value) > _LONGEST_NAME for value in values]
+            self._flag(np.array(too_long), f"too_long_{name}", name)
         self._flag(self._frame["campaign"].isna().to_numpy(), "missing_campaign", "campaign")
         self._frame["channel"] = _one_spelling(self._frame["channel"].fillna(UNKNOWN_CHANNEL))
         self._frame["campaign"] = _one_spelling(self._frame["campaign"])

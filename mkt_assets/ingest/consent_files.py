@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from mkt_assets.errors import InputError
-from mkt_assets.ingest import staging
+from mkt_assets.ingest import headers, staging
 from mkt_assets.ingest.ga4_rows import is_time
 from mkt_assets.ingest.staging import FAULT, RAW, ROW, quoted
 from mkt_assets.lake import replacing, sql_text
@@ -67,23 +67,23 @@ def read_consent_log(
     with tempfile.TemporaryDirectory(prefix=_STAGING_PREFIX, dir=out.parent) as folder:
         rows = staging.open_rows(con, path, Path(folder))
         relation = _typed(_cells(con, rows, path), source or str(path))
-        counted = con.execute(f"select reason, count(*) from {relation} group by 1").fetchall()
+        counted = staging.ask(con, f"select reason, count(*) from {relation} group by 1", path)
         reasons = {str(why): n for why, n in sorted(counted, key=str) if why is not None}
         kept = sum(n for why, n in counted if why is None)
-        blank = con.execute(
-            f"select count(*) from {relation} where has_blank and reason is null"
-        ).fetchone()
+        [(blank,)] = staging.ask(
+            con, f"select count(*) from {relation} where has_blank and reason is null", path
+        )
         names = f"subject_id, changed_at, {', '.join(SIGNALS)}, source_file"
-        _copy(con, f"select {names} from {relation} where reason is null", out)
+        _copy(con, f"select {names} from {relation} where reason is null", out, path)
         if reasons:
             fields = "source_file, source_row, reason, raw"
-            _copy(con, f"select {fields} from {relation} where reason is not null", aside)
+            _copy(con, f"select {fields} from {relation} where reason is not null", aside, path)
     return ConsentLanded(
         kept + sum(reasons.values()),
         kept,
         reasons,
         aside if reasons else None,
-        _notes(blank[0] if blank else 0, sum(reasons.values())),
+        _notes(blank, sum(reasons.values())),
     )
 
 
@@ -116,9 +116,9 @@ def _cells(con: duckdb.DuckDBPyConnection, rows: staging.Rows, path: Path) -> st
 
 def _json_cells(con: duckdb.DuckDBPyConnection, rows: staging.Rows, path: Path) -> str:
     parsed = f"case when {FAULT} is null and json_valid({RAW}) then {RAW} end"
-    keys = con.execute(
-        f"select distinct unnest(json_keys({parsed})) from {rows.relation}"
-    ).fetchall()
+    keys = staging.ask(
+        con, f"select distinct unnest(json_keys({parsed})) from {rows.relation}", path
+    )
     there = {str(key) for (key,) in keys}
     subject = next((name for name in _SUBJECT if name in there), None)
     missing = [name for name in (*SIGNALS, "changed_at") if name not in there]
@@ -139,7 +139,7 @@ def _require(subject: str | None, missing: list[str], found: list[str], path: Pa
     if missing:
         raise InputError(
             f"this is not a consent log: there is no {', '.join(missing)}; columns found: "
-            f"{', '.join(found[:40]) or 'none that could be read'}",
+            f"{headers.listed(found)}",
             file=path,
             column=missing[0],
             remedy="Give subject_id (or user_pseudo_id), changed_at and the four signals "
@@ -189,6 +189,7 @@ def _signal(name: str) -> str:
     )
 
 
-def _copy(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
+def _copy(con: duckdb.DuckDBPyConnection, query: str, target: Path, path: Path) -> None:
     with replacing(target, mode=0o600) as writing:
-        con.execute(f"copy ({query}) to '{sql_text(writing)}' (format parquet, compression zstd)")
+        copy = f"copy ({query}) to '{sql_text(writing)}' (format parquet, compression zstd)"
+        staging.ask(con, copy, path)

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -58,7 +57,7 @@ def read_contacts(
     with tempfile.TemporaryDirectory(prefix=_STAGING_PREFIX, dir=out.parent) as folder:
         rows = staging.open_rows(con, path, Path(folder))
         relation = _judged(_cells(con, rows, path), source)
-        counted = _run(con, f"select reason, count(*) from {relation} group by 1", path)
+        counted = staging.ask(con, f"select reason, count(*) from {relation} group by 1", path)
         reasons = {str(why): n for why, n in sorted(counted, key=str) if why is not None}
         kept = sum(n for why, n in counted if why is None)
         names = "subject_id, email, phone, source_file, source_row"
@@ -83,7 +82,9 @@ def _cells(con: duckdb.DuckDBPyConnection, rows: staging.Rows, path: Path) -> st
 
 def _json_cells(con: duckdb.DuckDBPyConnection, rows: staging.Rows, path: Path) -> str:
     parsed = f"case when {FAULT} is null and json_valid({RAW}) then {RAW} end"
-    found = _run(con, f"select distinct unnest(json_keys({parsed})) from {rows.relation}", path)
+    found = staging.ask(
+        con, f"select distinct unnest(json_keys({parsed})) from {rows.relation}", path
+    )
     own = _mapped(sorted(str(key) for (key,) in found), path)
 
     def cell(name: str) -> str:
@@ -147,18 +148,7 @@ def _judged(cells: str, source: str) -> str:
     )"""
 
 
-def _run(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> list[tuple[Any, ...]]:
-    """DuckDB's own errors quote cells, so they may be neither cause nor context of ours."""
-    try:
-        return con.execute(query).fetchall()
-    except duckdb.Error as error:
-        fault = type(error).__name__
-    raise InputError(
-        f"the contacts could not be read ({fault})", file=path, remedy="Export the file again."
-    )
-
-
 def _copy(con: duckdb.DuckDBPyConnection, query: str, target: Path, path: Path) -> None:
     with replacing(target, mode=0o600) as writing:
         copy = f"copy ({query}) to '{sql_text(writing)}' (format parquet, compression zstd)"
-        _run(con, copy, path)
+        staging.ask(con, copy, path)

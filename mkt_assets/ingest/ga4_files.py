@@ -88,12 +88,12 @@ def land_events(  # noqa: PLR0913 - what is read, for which days, and where to
         rows = staging.open_rows(con, path, Path(folder))
         if ga4_items.is_item_list(rows):
             for statement in ga4_items.item_tables(rows):
-                con.execute(statement)
+                staging.ask(con, statement, path)
             relation, notes = ga4_items.typed_items(rows, path), ga4_items.told(con)
         else:
             relation, notes = typed_events(con, rows, path), ()
         if rows.kind != "parquet":
-            relation = _settled(con, relation, Path(folder) / "typed.parquet")
+            relation = _settled(con, relation, Path(folder) / "typed.parquet", path)
         landing = _Landing(con, path, relation, days, dated)
         grain: Literal["event", "item"] = "item" if notes else "event"
         own = _own_columns(rows)
@@ -113,11 +113,13 @@ def _own_columns(rows: staging.Rows) -> dict[str, str]:
     return own_columns.from_types(rows.types) if rows.kind == "parquet" else {}
 
 
-def _settled(con: duckdb.DuckDBPyConnection, relation: str, typed: Path) -> str:
+def _settled(con: duckdb.DuckDBPyConnection, relation: str, typed: Path, path: Path) -> str:
     """Type the text once, however many days are asked; the raw text only of rows set aside."""
-    con.execute(
+    staging.ask(
+        con,
         f"copy (select * replace (case when {REASON} is not null then {RAW} end as {RAW}) "
-        f"from {relation}) to '{sql_text(typed)}' (format parquet, compression lz4)"
+        f"from {relation}) to '{sql_text(typed)}' (format parquet, compression lz4)",
+        path,
     )
     return f"(from read_parquet('{sql_text(typed)}', hive_partitioning = false))"
 
@@ -133,10 +135,14 @@ class _Landing:
         days: Sequence[date],
         dated: bool,
     ) -> None:
-        self._con, self._relation, self._days, self._dated = con, relation, days, dated
-        counted = con.execute(
-            f"select {DAY}, {REASON}, sum({WEIGHT})::bigint, count(*) from {relation} group by 1, 2"
-        ).fetchall()
+        self._con, self._path, self._relation = con, path, relation
+        self._days, self._dated = days, dated
+        counted = staging.ask(
+            con,
+            f"select {DAY}, {REASON}, sum({WEIGHT})::bigint, count(*) from {relation} "
+            "group by 1, 2",
+            path,
+        )
         self._counts: _Counts = {(day, why): (rows, n) for day, why, rows, n in counted}
         there = sorted({day for day, _ in self._counts if day is not None})
         if dated and there and not set(there) & set(days):
@@ -222,9 +228,8 @@ class _Landing:
 
     def _copy(self, query: str, target: Path) -> None:
         with replacing(target, mode=0o600) as writing:
-            self._con.execute(
-                f"copy ({query}) to '{sql_text(writing)}' (format parquet, compression zstd)"
-            )
+            copy = f"copy ({query}) to '{sql_text(writing)}' (format parquet, compression zstd)"
+            staging.ask(self._con, copy, self._path)
 
 
 def _told(unplaced: dict[str, int]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 from mkt_assets.errors import InputError
-from mkt_assets.ingest import ga4_types
+from mkt_assets.ingest import ga4_types, headers
 from mkt_assets.ingest.ga4_schema import RAW_EVENT_COLUMNS, REQUIRED_EVENT_COLUMNS
 from mkt_assets.ingest.ga4_types import JsonText
 from mkt_assets.ingest.staging import FAULT, RAW, ROW, Rows, quoted
@@ -180,6 +180,8 @@ def _column(rows: Rows, name: str, path: Path) -> _Column:
     if own is None:
         return _Column(f"null::{RAW_EVENT_COLUMNS[name]}")
     found, wanted = rows.types[own], duckdb.sqltype(RAW_EVENT_COLUMNS[name])
+    if _is_untyped(found):
+        return _Column(f"null::{RAW_EVENT_COLUMNS[name]}")
     told, expression = duckdb.sqltype(ga4_types.told_type(name)), quoted(own)
     if wanted.id in ("list", "struct") and (found.id == "varchar" or "JSON" in str(found)):
         text = expression if found.id == "varchar" else f"to_json({expression})::varchar"
@@ -212,6 +214,8 @@ def _unwrapped(expression: str, found: DuckDBPyType) -> tuple[str, DuckDBPyType]
 
 def _matches(found: DuckDBPyType, wanted: DuckDBPyType) -> bool:
     """Whether a cast from ``found`` can keep anything: structs share a field, lists hold such."""
+    if _is_untyped(found):
+        return True
     if wanted.id == "list":
         return found.id == "list" and _matches(_element(found), _element(wanted))
     if wanted.id == "struct":
@@ -219,6 +223,11 @@ def _matches(found: DuckDBPyType, wanted: DuckDBPyType) -> bool:
         shared = {name: child for name, child in _fields(wanted).items() if name in there}
         return bool(shared) and all(_matches(there[n], child) for n, child in shared.items())
     return found.id not in ("list", "struct", "map")
+
+
+def _is_untyped(kind: DuckDBPyType) -> bool:
+    """Whether there are only nulls, of which writers of data frames know no type."""
+    return bool(kind.id == "null")
 
 
 def _fields(kind: DuckDBPyType) -> dict[str, DuckDBPyType]:
@@ -265,7 +274,7 @@ def _require_keys(con: duckdb.DuckDBPyConnection, rows: Rows, path: Path) -> Non
 def _no_export(missing: list[str], found: list[str], path: Path) -> InputError:
     return InputError(
         f"this is not a GA4 export: there is no {', '.join(missing)}; columns found: "
-        f"{', '.join(found[:40]) or 'none that could be read'}",
+        f"{headers.listed(found)}",
         file=path,
         remedy="Give the BigQuery export (events_YYYYMMDD) or a purchase-item list with "
         "user_pseudo_id, event_date, event_timestamp, item_id and item_revenue.",

@@ -148,7 +148,7 @@ def _fits(found: DuckDBPyType, wanted: DuckDBPyType) -> bool:
             if name.lower() in there
         )
     numbers = {"bigint": _WHOLE_TYPES, "double": _REAL_TYPES}
-    return found.id in numbers.get(wanted.id, (found.id,))
+    return found.id == "null" or found.id in numbers.get(wanted.id, (found.id,))
 
 
 def _child(kind: DuckDBPyType, name: str) -> DuckDBPyType:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mkt_assets.errors import InputError
+from mkt_assets.privacy.pii import findings
 
 #: canonical column -> accepted spellings, the first one being its own name
 SPELLINGS: dict[str, tuple[str, ...]] = {
@@ -52,6 +53,7 @@ _CURRENCY = re.compile(r"[(\[]\s*([A-Z]{3})\s*[)\]]\s*$")
 CURRENCY_CODE = re.compile(r"[A-Z]{3}")
 #: a file without a header line shows its first row in messages, so only this much of it
 _MOST_HEADERS, _LONGEST_HEADER = 40, 40
+_NO_NAME = re.compile(r"\s*[-+.]?[0-9]")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def map_headers(headers: Sequence[str], *, file: object = None) -> HeaderMap:
             continue
         if name in found:
             raise InputError(
-                f"two headers mean {name!r}: {_listed((found[name], header))}",
+                f"two headers mean {name!r}: {listed((found[name], header))}",
                 file=file,
                 column=name,
                 remedy="Remove one of them, or rename the one that means something else.",
@@ -112,7 +114,7 @@ def _stated_currency(headers: Sequence[str], file: object) -> str | None:
 
 
 def _refuse_missing(found: dict[str, str], headers: Sequence[str], file: object) -> None:
-    there = _listed(headers)
+    there = listed(headers)
     for name in REQUIRED:
         if name not in found:
             raise InputError(
@@ -130,10 +132,25 @@ def _refuse_missing(found: dict[str, str], headers: Sequence[str], file: object)
         )
 
 
-def _listed(headers: Sequence[str]) -> str:
-    """The headers for a message, without what looks like data of a person."""
-    shown = [
-        repr(header) if len(header) <= _LONGEST_HEADER and "@" not in header else "(not shown)"
-        for header in headers[:_MOST_HEADERS]
-    ]
-    return ", ".join(shown)
+def listed(headers: Sequence[str]) -> str:
+    """The headers for a message, without what looks like data of a person.
+
+    Names of columns do not begin with a digit or a sign: where one does, the line is a row, and of
+    that nothing is shown.
+    """
+    if _is_a_row(headers):
+        return "(not shown: the first line looks like a row)"
+    names = [shown(header, among=headers) for header in headers[:_MOST_HEADERS]]
+    told = ", ".join("(not shown)" if name is None else repr(name) for name in names)
+    return told or "none that could be read"
+
+
+def shown(header: str, *, among: Sequence[str]) -> str | None:
+    """One of the headers for a message; None where it may be data of a person."""
+    if _is_a_row(among) or len(header) > _LONGEST_HEADER or findings(header):
+        return None
+    return header
+
+
+def _is_a_row(headers: Sequence[str]) -> bool:
+    return any(map(_NO_NAME.match, headers))

@@ -6,10 +6,13 @@ forgets lines that it rejects; every line must be accounted for.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -18,6 +21,7 @@ from duckdb.sqltypes import DuckDBPyType
 
 from mkt_assets.errors import InputError
 from mkt_assets.ingest import file_formats, text_rows
+from mkt_assets.ingest import headers as column_names
 from mkt_assets.lake import sql_text
 
 #: our own columns beside the file's: row number, text of the row, why it could not be read
@@ -62,18 +66,34 @@ def open_rows(con: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> Rows:
         staged = folder / "rows.parquet"
         (_stage_lines if kind == "ndjson" else _stage_csv)(path, staged)
         relation = f"(from read_parquet('{sql_text(staged)}', hive_partitioning = false))"
-    try:
-        described = con.execute(f"describe {relation}").fetchall()
-    except duckdb.Error as error:
-        raise InputError(
-            "the Parquet file is damaged", file=path, remedy="Transfer or export it again."
-        ) from error
+    described = ask(con, f"describe {relation}", path)
     types = {name: duckdb.sqltype(type_) for name, type_, *_ in described if name not in _OURS}
     if kind == "csv":
         cells = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in types)
         whole = f"coalesce({RAW}, to_json(struct_pack({cells}))::varchar)"
         relation = f"(select * replace ({whole} as {RAW}) from {relation})"
     return Rows(relation, types, kind)
+
+
+def ask(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> list[tuple[Any, ...]]:
+    """Run a query that reads ``path`` and fetch everything; DuckDB's own errors quote cells.
+
+    Raises:
+        InputError: the file is damaged where DuckDB looked only now.
+        duckdb.Error: there is no room for what is written; that is not the file's fault.
+    """
+    try:
+        return con.execute(query).fetchall()
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        if os.strerror(errno.ENOSPC) in str(error):
+            raise
+        fault = type(error).__name__
+    # raised outside of the handler: inside, the original error would hang on as its context
+    raise InputError(
+        f"the file is damaged ({fault})", file=path, remedy="Transfer or export it again."
+    )
 
 
 def quoted(name: str) -> str:
@@ -97,7 +117,7 @@ def _stage_csv(path: Path, staged: Path) -> None:
         raise InputError(
             "two columns have one name",
             file=path,
-            column=min(repeated),
+            column=column_names.shown(min(repeated), among=headers),
             remedy="Remove or rename one of them.",
         )
     schema = pa.schema(

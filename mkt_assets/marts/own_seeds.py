@@ -146,7 +146,8 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
     """The numbered rows, with exactly ``columns``, without stray blanks."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            # blank lines above the header would be taken for it
+            reader = csv.DictReader(line for line in file if line.strip())
             missing = [name for name in columns if name not in (reader.fieldnames or ())]
             if missing:
                 raise InputError(
@@ -154,8 +155,26 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
                     file=path,
                     remedy=f"Its columns must be {','.join(columns)}.",
                 )
+            twice = [n for n in columns if (reader.fieldnames or []).count(n) > 1]
+            if twice:
+                raise InputError(
+                    "two columns have one name",
+                    file=path,
+                    column=twice[0],
+                    remedy="Remove or rename one of them.",
+                )
             for number, row in enumerate(reader, start=1):
-                yield number, {name: (row[name] or "").strip() for name in columns}
+                extra = row.pop(None, [])  # what has no header
+                if any(cell.strip() for cell in extra):
+                    raise InputError(
+                        f"the row has {len(row) + len(extra)} cells, the header {len(row)}",
+                        file=path,
+                        row=number,
+                        remedy="Put quotes around what holds a comma; write rates as 1.0812.",
+                    )
+                cells = {name: (cell or "").strip() for name, cell in row.items()}
+                if any(cells.values()):
+                    yield number, {name: cells[name] for name in columns}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f"the file cannot be read: {type(error).__name__}",

@@ -340,3 +340,31 @@ def _all_rows_are_sound(told: AdFile) -> None:
     key = rows[["date", "channel", "campaign"]]
     assert not key.apply(lambda c: c.str.casefold() if c.name != "date" else c).duplicated().any()
     assert np.isfinite(rows["spend"]).all()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ['{"a": ' * 5000, "[" * 5000, '{"date": "2021-02-01", "campaign": "\\ud800", "spend": 1}'],
+    ids=["deep", "deep list", "half a sign"],
+)
+def test_json_that_nothing_can_be_made_of_costs_its_row(tmp_path: Path, odd: str) -> None:
+    good = json.dumps({"date": "2021-02-01", "campaign": "a", "spend": 1, "clicks": 2})
+    path = tmp_path / "ads.json"
+    path.write_text(f"{good}\n{odd}\n", encoding="utf-8")
+    told = read_ad_file(path)
+    assert (told.rows_in, len(told.rows)) == (2, 1)
+    assert told.quarantined["reason"].tolist() == ["malformed"]
+
+
+@pytest.mark.parametrize("name", ["channel", "campaign", "campaign_id"])
+def test_a_name_that_no_platform_takes_costs_its_row(file: Path, name: str) -> None:
+    """The search for personal data in names takes time by the square of their length."""
+    columns = ("date", "channel", "campaign", "campaign_id", "spend", "clicks")
+    good = ("2021-02-01", "search", "a" * 1000, "1", "1", "2")
+    bad = dict(zip(columns, good, strict=True)) | {name: "\u00fc" * 1001}
+    told = read_ad_file(
+        written(file, ",".join(good), ",".join(bad.values()), header=",".join(columns))
+    )
+    assert told.rows["source_row"].tolist() == [1]
+    assert told.quarantined["reason"].tolist() == [f"too_long_{name}"]
+    assert told.quarantined["value"].tolist() == [None]

@@ -117,3 +117,42 @@ def test_a_missing_column_is_refused(
     lines.write_text(json.dumps({name: "x" for name in HEADER.split(",") if name != missing}))
     with pytest.raises(InputError, match=missing):
         read(con, lines)
+
+
+@pytest.mark.parametrize("spoiled", ["footer", "page"])
+def test_a_damaged_parquet_log_is_refused_by_name_and_quotes_nobody(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, spoiled: str
+) -> None:
+    signals = ", ".join(f"'granted' as {name}" for name in SIGNALS)
+    path = tmp_path / "log.parquet"
+    con.execute(
+        f"copy (select 'person-' || range as subject_id, '2021-02-01' as changed_at, {signals} "
+        f"from range(50)) to '{path}' (format parquet, compression uncompressed)"
+    )
+    content = path.read_bytes()
+    if spoiled == "footer":
+        content = b"PAR1" + content
+    else:
+        # not UTF-8 any more, which DuckDB says with the whole value
+        content = content.replace(b"person-7", b"person-\xff")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"log\.parquet.*Transfer or export it again") as refused:
+        read(con, path)
+    assert "person" not in f"{refused.value} {refused.value.__cause__} {refused.value.__context__}"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("login-of-jane,2021-02-01,granted,denied,yes,no", "there is no subject_id"),
+        ("login-of-jane,2021-02-01,login-of-jane,denied,yes,no", "two columns have one name"),
+    ],
+)
+def test_a_log_without_a_header_line_shows_nobody(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, line: str, problem: str
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"{line}\n" * 2)
+    with pytest.raises(InputError, match=problem) as refused:
+        read(con, path)
+    assert "jane" not in str(refused.value)

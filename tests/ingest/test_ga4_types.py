@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mkt_assets.ingest.ga4_files import EventsLanded, land_events
@@ -212,3 +214,23 @@ def test_a_parquet_file_may_have_other_types_if_nothing_is_lost(
         "event_params[1].value.string_value"
     )
     assert landed(con, path, columns) == kept
+
+
+def test_a_parquet_column_that_holds_nothing_at_all_has_no_type_and_is_read_as_missing(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """What writers of data frames make of a column, or of a field in it, of nothing but nulls."""
+    row = event(1) | {
+        "geo": None,
+        "items": [],
+        "session_traffic_source_last_click": {
+            "manual_campaign": {"source": "news", "medium": None},
+            "google_ads_campaign": None,
+        },
+    }
+    path = tmp_path / "events.parquet"
+    pq.write_table(pa.Table.from_pylist([row]), path)
+    told = land(con, path)
+    assert (told.rows_in, told.rows_out) == (1, 1)
+    place = "session_traffic_source_last_click.manual_campaign.source"
+    assert landed(con, path, f"geo, {place}, len(items)") == [(None, "news", 0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mkt_assets.errors import InputError
-from mkt_assets.ingest.headers import NUMBERS, SPELLINGS, key, map_headers
+from mkt_assets.ingest.headers import NUMBERS, SPELLINGS, key, listed, map_headers
 
 ENOUGH = ["date", "campaign", "spend", "clicks"]
 
@@ -63,3 +63,17 @@ def test_a_file_without_header_does_not_show_a_person() -> None:
     with pytest.raises(InputError) as caught:
         map_headers(["2021-02-01", "jane@example.com", "12.50"])
     assert "jane" not in str(caught.value)
+
+
+@pytest.mark.parametrize("first", ["20250310", "2025-03-10T12:00:00Z", "1.5", "+4915112345678"])
+def test_of_a_line_that_is_no_header_nothing_is_shown(first: str) -> None:
+    assert "login-of-jane" not in listed(["login-of-jane", first, "granted"])
+
+
+def test_names_of_columns_are_shown_unless_they_are_long_or_personal() -> None:
+    headers = ["score", "u" * 41, "GA1.2.1234567.1700000000", "jane@example.com", "Kosten (EUR)"]
+    assert listed(headers[:2]) == "'score', (not shown)"
+    assert listed(headers[2:3]) == "(not shown)"
+    assert listed([*headers[3:], "a b " * 10]) == f"(not shown), 'Kosten (EUR)', '{'a b ' * 10}'"
+    assert listed([]) == "none that could be read"
+    assert listed(list("ab" * 50)).count(", ") == 39

@@ -320,7 +320,7 @@ REFUSED_EVENTS: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "Parquet with another schema": (
         "events_{date}.parquet",
         lambda folder: as_parquet(pd.DataFrame({"user": ["a"], "score": [1]}), folder),
-        "event_date.*columns found: user, score",
+        "event_date.*columns found: 'user', 'score'",
     ),
     "Parquet with another type": (
         "events_{date}.parquet",

@@ -7,7 +7,7 @@ import json
 import re
 import stat
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from mkt_assets.contracts import REGISTRY
+from mkt_assets.doctor import examine
 from mkt_assets.lake import Lake
 from mkt_assets.publish.tables import published_marts, published_models
 from mkt_assets.settings import load_settings
@@ -380,7 +381,9 @@ def test_of_the_same_days_again_only_the_publication_differs(
     assert said[0][0] != said[1][0]
 
 
-def test_the_doctor_finds_a_finished_demo_healthy(there: Product, again: Told) -> None:
+def test_the_doctor_finds_a_finished_demo_healthy(
+    demo: Told, there: Product, again: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = there.mkt("doctor", "--json")
     findings = json.loads(done["out"])
     assert done["code"] == 0
@@ -389,6 +392,14 @@ def test_the_doctor_finds_a_finished_demo_healthy(there: Product, again: Told) -
     assert seen["published"][0] == "ok"
     assert seen["landing"] == ("ok", "mode 0700 (raw rows may hold personal data)")
     assert seen["vault"] == ("ok", "closed to others")
-    assert seen["partitions"] == ("ok", seen["partitions"][1])
-    assert f"{DAYS} days" in seen["partitions"][1]
+    assert seen["closed"] == ("ok", "keys closed to others")
+    assert seen["property"][0] == "ok"
+    assert seen["dagster"][0] == "ok"
     assert seen["lock"] == ("ok", "free, 0 leftovers")
+    # a demo that ran past midnight is a day old by now: fresh is what it was on its own day
+    _, last = _days(demo)
+    monkeypatch.setenv("MKT_DATA_DIR", str(there.data))
+    noon = datetime.combine(date.fromisoformat(last) + timedelta(days=1), time(12), UTC)
+    (days,) = [f for f in examine(noon) if f.what == "partitions"]
+    told = f"{DAYS} days to {last}, 0 missing between, 0 behind"
+    assert (days.status, days.seen) == ("ok", told)

@@ -1,11 +1,13 @@
-"""Two runs that start at the same moment, and a reader who never stops asking."""
+"""Two runs that start at the same moment, a reader who never stops asking, and a backup."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ pytestmark = pytest.mark.slow
 Product = Any  # the fixture's type lives in conftest
 Told = dict[str, Any]
 
+RUNBOOK = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+#: what a second run of the same days leaves as it is
+KEPT = ("landing", "lake", "vault", "keys")
 SMALL = {"MKT_SAMPLE_EVENTS_PER_DAY": "200"}
 RANGE = ("--from", "2025-03-03", "--to", "2025-03-08")
 
@@ -52,9 +57,23 @@ told.write_text(json.dumps({"reads": reads, "faults": faults, "versions": versio
 """
 
 
+def step(name: str) -> str:
+    """The commands of the runbook that begin with this comment."""
+    found = re.search(rf"```sh\n# {name}:.*?\n(.*?)```", RUNBOOK.read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def places(home: Path, data: Path) -> dict[str, str]:
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MKT_", "DAGSTER_"))}
+    archive = str(home / "backup.tar")
+    return kept | SMALL | {"PATH": programs, "DATA": str(data), "BACKUP": archive}
+
+
 @pytest.fixture(scope="module")
 def both(once: Callable[..., Told], product: Product, wait_for: Callable[[Any], Told]) -> Told:
-    """Two runs of an empty folder at once, beside a reader."""
+    """Two runs of an empty folder at once, beside a reader and a backup by the runbook."""
 
     def make(home: Path) -> Told:
         there = product(home, SMALL)
@@ -64,12 +83,18 @@ def both(once: Callable[..., Told], product: Product, wait_for: Callable[[Any], 
         )
         try:
             started = [there.start("mkt", "run", *RANGE) for _ in range(2)]
+            while not (there.lake.landing / "events").exists():
+                assert started[0].poll() is None or started[1].poll() is None
+                time.sleep(0.1)
+            backup = subprocess.Popen(["sh", "-c", step("backup")], env=places(home, there.data))
             runs = [wait_for(process) for process in started]
+            backup.wait(timeout=600)
             stop.touch()
             reader.wait(timeout=60)
         finally:
             reader.kill()
-        return {"runs": runs, "reader": json.loads(told.read_text())}
+        read = json.loads(told.read_text())
+        return {"runs": runs, "reader": read, "backup": backup.returncode}
 
     return once("two-runs", make)
 
@@ -109,3 +134,36 @@ def test_nothing_half_written_is_left(both: Told, product: Product) -> None:
         p for p in there.data.rglob("*") if p.name.startswith(".writing-") or p.suffix == ".wal"
     ]
     assert left == []
+
+
+def test_a_backup_made_while_runs_work_is_of_one_moment_and_restores(
+    both: Told, product: Product, tmp_path: Path
+) -> None:
+    assert both["backup"] == 0
+    there, back = product(both["home"], SMALL), product(tmp_path, SMALL)
+    done = subprocess.run(
+        ["sh", "-e", "-c", step("restore")],
+        cwd=tmp_path,
+        env=places(both["home"], back.data),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    # what the doctor says is worth a word, but nothing of it is wrong
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not re.search("^fail", done.stdout, re.MULTILINE)
+    assert "free, 0 leftovers" in done.stdout or "lock         free" in done.stdout
+    for folder in KEPT:
+        assert _content(back.data / folder) == _content(there.data / folder)
+    versions = list(there.lake.serving.glob("v-*.duckdb"))
+    assert back.published.name in {version.name for version in versions}
+    assert back.rows("select count(*) from marts.kpi_daily") == [(6,)]
+    assert not (back.data / "warehouse").exists()
+
+
+def _content(folder: Path) -> dict[str, tuple[int, bytes]]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mode, path.read_bytes()) for path in files
+    }

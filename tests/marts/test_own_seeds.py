@@ -124,3 +124,23 @@ def test_no_files_are_empty_seeds_and_a_refused_file_leaves_the_old_ones(tmp_pat
 
 def test_another_currency_builds_the_marts_anew() -> None:
     assert len({project_digest(load_settings(currency=code)) for code in ("EUR", "USD")}) == 2
+
+
+def test_a_decimal_comma_without_quotes_is_not_taken_for_two_cells(tmp_path: Path) -> None:
+    path = written(tmp_path, RATES, "2024-03-01,EUR,GBP,0.85", "2024-03-01,EUR,USD,1,08")
+    with pytest.raises(InputError, match="5 cells, the header 4") as refused:
+        read_rates(path)
+    assert (refused.value.file, refused.value.row) == (path, 2)
+    assert refused.value.remedy
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{RATES},rate", "2024-03-01,EUR,USD,1.08,1.09")
+    with pytest.raises(InputError, match="two columns have one name") as refused:
+        read_rates(path)
+    assert refused.value.column == "rate"
+
+
+def test_lines_of_blanks_are_no_rows(tmp_path: Path) -> None:
+    path = written(tmp_path, "", SOURCES, "  ", "search,Europe/Berlin,7,1,last", ",,,,", "\t")
+    assert [row["channel"] for row in read_ad_sources(path)] == ["search"]

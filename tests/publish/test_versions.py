@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from mkt_assets.errors import MktError
-from mkt_assets.lake import Lake
+from mkt_assets.lake import Lake, replacing
 from mkt_assets.publish.snapshot import LINK, Publication, publish
 from mkt_assets.warehouse import Build, Warehouse
 
@@ -215,3 +216,40 @@ def test_each_step_is_on_the_disk_before_the_next_points_to_it(
         f"to serving/{LINK}",
         "sync serving",
     ]
+
+
+def test_a_version_of_a_newer_duckdb_is_left_alone_and_the_next_stands_beside_it(
+    lake: Lake,
+) -> None:
+    """As an installation that was put back to an older release finds it."""
+    newer = _publish(lake)
+    content = bytearray(newer.read_bytes())
+    content[12:20] = (12_345).to_bytes(8, "little")
+    newer.chmod(0o644)
+    newer.write_bytes(content)
+    ours = _publish(lake)
+    assert (lake.serving / LINK).resolve() == ours
+    assert _rows(lake.serving / LINK) == 1
+    assert newer.read_bytes() == content
+
+
+def test_each_folder_may_be_on_a_disk_of_its_own(tmp_path: Path) -> None:
+    """Nothing is renamed from one folder of the data directory to another."""
+    shared_memory = Path("/dev/shm")
+    if not (shared_memory.is_dir() and shared_memory.stat().st_dev != tmp_path.stat().st_dev):
+        pytest.skip("there is no second disk here")
+    with tempfile.TemporaryDirectory(dir=shared_memory) as disk:
+        there = Lake(tmp_path / "data")
+        there.root.mkdir()
+        for folder in ("serving", "warehouse", "lake"):
+            (Path(disk) / folder).mkdir()
+            (there.root / folder).symlink_to(Path(disk) / folder)
+        there.prepare()
+        _build(there, 3)
+        with replacing(there.partition("events", date(2026, 1, 2))) as writing:
+            writing.write_text("rows")
+        versions = [_publish(there) for _ in range(5)]
+        assert _rows(there.serving / LINK) == 3
+        assert _versions(there) == versions[-3:]
+        assert there.partition("events", date(2026, 1, 2)).read_text() == "rows"
+        assert there.sweep() == 0
