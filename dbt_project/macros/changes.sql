@@ -51,7 +51,7 @@
         union all
         select
             'lake.{{ node.name }}',
-            cast(regexp_extract(filename, 'event_date=([0-9-]{10})/[^/]*$', 1) as date),
+            {{ duckdb__day_of_file('filename') }},
             -- whole seconds do: nobody writes the lake while dbt runs, and dbt takes seconds to start
             size || ' ' || last_modified
         from read_blob('{{ lake_pattern(node) }}')
@@ -71,11 +71,23 @@
 
 
 {# The days that this model has to build again, as a list of ISO dates, or none where it is built whole. Asked
-   twice of one build, by the model and by the strategy, and answered alike. #}
+   twice of one build, by the model and by the strategy, and looked up once. #}
 {% macro stale_dates() -%}
     {%- if execute and is_incremental() -%}
+    {%- if not model.config.meta.dates.follows -%} {{ return(none) }} {%- endif -%}
+    {%- set known = known_in_this_run('stale') -%}
+    {%- if model.name not in known -%} {%- do known.update({model.name: find_stale_dates()}) -%} {%- endif -%}
+    {{ return(known[model.name]) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# A dictionary that lives as long as dbt does: the graph is the one thing that all of a run's contexts share. #}
+{% macro known_in_this_run(name) -%} {{ return(graph.setdefault('mkt_' ~ name, {})) }} {%- endmacro %}
+
+
+{% macro find_stale_dates() -%}
     {%- set dates = model.config.meta.dates -%}
-    {%- if not dates.follows -%} {{ return(none) }} {%- endif -%}
     {%- set changed -%}
         {%- for producer, reach in dates.follows.items() %}
         {{ "union" if not loop.first }}
@@ -88,14 +100,15 @@
     {%- set query -%}
         with changed as ({{ changed }})
         {%- if 'spans' in dates %},
+        {%- set whole = "built." ~ dates.column ~ ", built." ~ dates.spans | join(', built.') %}
+        {%- set reach = {'first': 'least(' ~ whole ~ ')', 'last': 'greatest(' ~ whole ~ ')'} %}
         touched as (
             select distinct
                 built.{{ dates.column }}{% if 'entity' in dates %}, built.{{ dates.entity.key }}{% endif %}
             from {{ this }} as built
-            inner join changed
-                on
-                    changed.event_date >= least(built.{{ dates.column }}, built.{{ dates.spans | join(', built.') }})
-                    and changed.event_date <= greatest(built.{{ dates.column }}, built.{{ dates.spans | join(', built.') }})
+            inner join changed on changed.event_date between {{ reach.first }} and {{ reach.last }}
+            -- what lies within its own day is told by that day
+            where {{ reach.first }} != {{ reach.last }}
         )
         {%- endif %}
         select event_date from changed
@@ -119,7 +132,6 @@
         order by 1
     {%- endset -%}
     {{ return(run_query(query).columns[0].values() | map('string') | list) }}
-    {%- endif -%}
 {%- endmacro %}
 
 
@@ -165,11 +177,14 @@
     {{ return(target.type == 'duckdb' and model is defined and 'dates' in model.config.get('meta', {})) }}
 {%- endmacro %}
 
+{# As it was when dbt began: a model that was not is built whole, and its post-hook wants to know that. #}
 {% macro is_of_this_code() -%}
-    {%- set found = run_query(
-        "select count(*) from builds.readings where consumer = '" ~ model.name ~ "' and code = '" ~ this_code() ~ "'"
-    ) -%}
-    {{ return(found.columns[0].values()[0] > 0) }}
+    {%- set known = known_in_this_run('codes') -%}
+    {%- if 'consumers' not in known -%}
+        {%- set query = "select distinct consumer from builds.readings where code = '" ~ this_code() ~ "'" -%}
+        {%- do known.update({'consumers': run_query(query).columns[0].values() | list}) -%}
+    {%- endif -%}
+    {{ return(model.name in known.consumers) }}
 {%- endmacro %}
 
 {# A digest of the project and the settings; the platform tells it. #}
@@ -216,14 +231,24 @@
 {%- endmacro %}
 
 
-{# The incremental strategy of a model with a row for each key: touched keys are computed anew, and are gone
-   where they have no rows any more. #}
+{# The incremental strategy of a model with a row for each key: touched keys, and whatever else the model selects, are
+   computed anew, and are gone where they have no rows any more. #}
 {% macro get_incremental_replace_keys_sql(arguments) -%}
     {%- set old, new = arguments.target_relation, arguments.temp_relation -%}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
-    delete from {{ old }} where {{ model.config.meta.dates['keys'].key }} in ({{ touched_keys(stale_dates()) }});
+    {%- set key = model.config.meta.dates['keys'].key %}
+    delete from {{ old }}
+    where {{ key }} in ({{ touched_keys(stale_dates()) }}) or {{ key }} in (select anew.{{ key }} from {{ new }} as anew);
     insert into {{ old }} ({{ columns }}) select {{ columns }} from {{ new }};
     {{ note_changes("select event_date from builds.changes where false") }}
+{%- endmacro %}
+
+
+{# post-hook: `column` is told of every row, also of those that were not computed anew. #}
+{% macro keep_told(column, value) -%}
+    {%- if execute and by_days() == 'incremental' -%}
+    update {{ this }} set {{ column }} = {{ value }} where {{ column }} is distinct from {{ value }}
+    {%- endif -%}
 {%- endmacro %}
 
 
@@ -288,15 +313,22 @@
 {# on-run-end: how far each test that reads only changed days has passed. #}
 {% macro note_tests(results) -%}
     {%- if execute and target.type == 'duckdb' -%}
-        {%- for result in results
-            if result.node.resource_type == 'test' and result.status == 'pass'
-            and result.node.test_metadata and 'dates' in result.node.test_metadata.kwargs %}
-    delete from builds.readings where consumer = '{{ result.node.alias }}';
+    {%- set passed = [] -%}
+    {%- for result in results
+        if result.node.resource_type == 'test' and result.status == 'pass'
+        and result.node.test_metadata and 'dates' in result.node.test_metadata.kwargs -%}
+        {%- set producer = result.node.test_metadata.kwargs.producer or result.node.attached_node.split('.')[-1] -%}
+        {%- do passed.append("('" ~ result.node.alias ~ "', '" ~ producer ~ "')") -%}
+    {%- endfor -%}
+    {%- if passed %}
+    create or replace temporary table tests_passed (consumer varchar, producer varchar);
+    insert into tests_passed values {{ passed | join(', ') }};
+    delete from builds.readings where consumer in (select passed.consumer from tests_passed as passed);
     insert into builds.readings
-        select '{{ result.node.alias }}', producer, max(number), '{{ this_code() }}'
-        from builds.changes
-        where producer = '{{ result.node.test_metadata.kwargs.producer or result.node.attached_node.split('.')[-1] }}'
-        group by producer;
-        {%- endfor %}
+        select passed.consumer, passed.producer, max(changes.number), '{{ this_code() }}'
+        from tests_passed as passed
+        inner join builds.changes as changes on passed.producer = changes.producer
+        group by passed.consumer, passed.producer;
+    {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

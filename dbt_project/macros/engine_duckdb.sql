@@ -63,17 +63,26 @@
 {% macro duckdb__matches(column, pattern) -%} regexp_matches({{ column }}, '{{ pattern }}') {%- endmacro %}
 
 
-{# Parquet files. A source of which none exists (no consent log, no cookieless events, no events at all in an
-   ads-only set-up) reads as an empty table with the columns of _sources.yml, since read_parquet fails on a pattern
-   that matches nothing. #}
+{# Parquet files, with the columns and types of _sources.yml: what an older file lacks is null, and no file but those of
+   the asked days is opened, since a partition's day is that of its folder. A source of which no file exists (no consent
+   log, no cookieless events, no events at all in an ads-only set-up) reads as an empty table, since read_parquet fails
+   on a pattern that matches nothing. #}
 {% macro duckdb__lake_table(name) -%}
     {%- set relation = source('lake', name) -%}
     {%- set node = graph.sources.values()
         | selectattr('source_name', 'equalto', 'lake')
         | selectattr('name', 'equalto', name) | first if execute and relation.external else none -%}
     {#- a unit test gives rows instead of files -#}
-    {%- if not node or duckdb__lake_has_files(node) -%}
+    {%- if not node -%}
         {{ relation }}
+    {%- elif duckdb__lake_has_files(node) -%}
+        (
+            select
+                {%- for column in node.columns.values() %}
+                {{ duckdb__lake_column(node, column.name) }} as "{{ column.name }}"{{ "," if not loop.last }}
+                {%- endfor %}
+            from {{ duckdb__lake_files(node) }} as files
+        )
     {%- else -%}
         (
             select
@@ -83,6 +92,26 @@
             where false
         )
     {%- endif -%}
+{%- endmacro %}
+
+{% macro duckdb__lake_column(node, column) -%}
+    {%- if column == node.config.meta.day -%} {{ duckdb__day_of_file('files.filename') }}
+    {%- else -%} files."{{ column }}"
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro duckdb__lake_files(node) -%}
+    read_parquet('{{ lake_pattern(node) }}', filename = true, schema = map {
+        {%- for column in node.columns.values() %}
+        '{{ column.name }}': {name: '{{ column.name }}', type: '{{ column.data_type }}', default_value: null}
+        {{- "," if not loop.last }}
+        {%- endfor %}
+    })
+{%- endmacro %}
+
+{# The day that the folder of a partition is named after. #}
+{% macro duckdb__day_of_file(filename) -%}
+    cast(regexp_extract({{ filename }}, 'event_date=([0-9-]{10})/[^/]*$', 1) as date)
 {%- endmacro %}
 
 

@@ -24,6 +24,8 @@ STORED = "column_parents.json"
 
 #: the schema under which a model's SQL names the files of the lake
 LAKE = "lake"
+#: how the SQL says the day of a file, a column as any other (macros/engine_duckdb.sql)
+_DAY_OF_FILE = re.compile(r"cast\(\s*regexp_extract\(files\.filename, '[^']*', 1\) as date\s*\)")
 
 
 def column_parents(sql: str, columns: Columns) -> Parents:
@@ -96,10 +98,12 @@ def stored_parents(path: Path) -> dict[str, Parents]:
 
 
 def _with_names(sql: str, sources: list[Mapping[str, Any]]) -> str:
-    """The query with the names of lake tables instead of their files."""
+    """The query with the names of lake tables instead of their files, and of their day's column."""
     for source in sources:
-        files = re.escape(source["config"]["meta"]["files"])
-        sql = re.sub(
-            rf"read_parquet\('(?:[^']|'')*{files}',[^)]*\)", f"{LAKE}.{source['name']}", sql
-        )
+        meta = source["config"]["meta"]
+        text = r"'(?:[^']|'')*"
+        files = rf"read_parquet\({text}{re.escape(meta['files'])}',(?:[^')]|{text}')*\)"
+        sql, found = re.subn(files, f"{LAKE}.{source['name']}", sql)
+        if found and "day" in meta:
+            sql = _DAY_OF_FILE.sub(meta["day"], sql)
     return sql

@@ -125,7 +125,10 @@ def _visit(draw: random.Random, user: str, time: int, *, opening: bool) -> Itera
         yield _purchase(draw, user, time)
         time += draw.choice([0, MINUTE, DAY])
     if draw.random() < 0.2:
-        yield _refund(draw, user, time)
+        refund = _refund(draw, user, time)
+        # a minute later it is the same refund, a second more makes it another
+        for later in draw.choice([[0], [0, MINUTE], [0, MINUTE, 2 * MINUTE], [0, MINUTE + SECOND]]):
+            yield refund | {"event_timestamp": refund["event_timestamp"] + later}
 
 
 def _order(draw: random.Random, user: str) -> str | None:

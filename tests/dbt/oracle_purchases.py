@@ -37,6 +37,7 @@ class Purchase:
     is_transaction_id_derived: bool
     is_revenue_from_items: bool
     duplicate_events: int
+    duplicate_refund_events: int
     lineage_ids: tuple[str, ...]
 
 
@@ -60,6 +61,7 @@ def purchases(rows: Iterable[Row]) -> dict[PurchaseKey, Purchase]:
 def _purchase(key: PurchaseKey, events: list[Row], refunds: list[Row]) -> Purchase:
     counted = in_order(events)[0]
     items = counted.get("items") or []
+    given_back = _once(refunds)
     revenue = _money(counted.get("purchase_revenue"))
     return Purchase(
         key=key,
@@ -72,12 +74,25 @@ def _purchase(key: PurchaseKey, events: list[Row], refunds: list[Row]) -> Purcha
         shipping=_money(counted.get("shipping_value")),
         quantity=_whole(_sum(item.get("quantity") for item in items)),
         is_refunded=bool(refunds),
-        refund_value=_sum(refund.get("refund_value") for refund in refunds),
+        refund_value=_sum(refund.get("refund_value") for refund in given_back),
         is_transaction_id_derived=len(key) == 2,
         is_revenue_from_items=revenue is None,
         duplicate_events=len(events) - 1,
+        duplicate_refund_events=len(refunds) - len(given_back),
         lineage_ids=tuple(sorted({event["lineage_id"] for event in (*events, *refunds)})),
     )
+
+
+def _once(refunds: list[Row]) -> list[Row]:
+    """Without those that only repeat one of the same amount and items of a minute before."""
+    kept, last = [], {}
+    for refund in in_order(refunds):
+        same = (refund.get("refund_value"), repr(refund.get("items")))
+        time = refund["event_timestamp"]
+        if same not in last or time - last[same] > 60_000_000:
+            kept.append(refund)
+        last[same] = time
+    return kept
 
 
 def _money(value: Any) -> Decimal | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from common_sql import PROJECT, of_no_engine, uncommon_shapes
 
-#: models that no macro can dispatch: another engine needs one of its own
+#: models that no macro can dispatch: see tests/marts/test_markov_model.py
 PYTHON_MODELS = {"int_markov_effects"}
 README = PROJECT.parent / "README.md"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,16 @@ def _cookieless(rng: random.Random, day: dt.date, version: int) -> list[Row]:
     return [row | {"lineage_id": f"events-{day}-{version}"}] if rng.random() < 0.8 else []
 
 
+def _consents(rng: random.Random) -> list[Row]:
+    """Some users' consent of now; who is not there any more has none."""
+    signals = ("ad_storage", "analytics_storage", "ad_user_data", "ad_personalization")
+    return [
+        {"user_key": user, "changed_at": "2024-01-01 00:00:00+00"}
+        | {signal: rng.choice(["granted", "granted", "denied"]) for signal in signals}
+        for user in rng.sample(USERS, 8)
+    ]
+
+
 def _write(project: Project, rng: random.Random, day: dt.date, version: int) -> None:
     """A day as a run leaves it; sometimes of one table only, sometimes emptied."""
     made = {"events": _events, "ad_performance": _ads, "cookieless_daily": _cookieless}
@@ -102,6 +113,13 @@ def _change(project: Project, rng: random.Random, version: int) -> None:
     days = [FIRST + dt.timedelta(days=number) for number in range(-3, DAYS + 4)]
     for day in rng.sample(days, 5):
         _write(project, rng, day, version)
+    # as a guard of before left a day: a column that it did not know, one that nobody knows any more
+    types = {name: kind for name, kind in project.types["events"].items() if name != "region"}
+    older = replace(project, types={**project.types, "events": types | {"retired": "INTEGER"}})
+    day = rng.choice(days)
+    older.write("events", _events(rng, day, version), day)
+    project.write("consent_log", _consents(rng))
+    project.write("ad_refusals", [{"user_key": rng.choice(USERS), "login_key": "l"}])
     for day in rng.sample(days, 2):
         project.write("events", [], day)
     for day in rng.sample(days, 2):

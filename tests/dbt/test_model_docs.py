@@ -40,3 +40,31 @@ def test_columns_have_a_type_and_say_what_null_means(model: dict[str, Any]) -> N
         assert "null" in column["description"], column
         if column["data_type"].startswith(NUMBERS):
             assert any(unit in column["description"] for unit in UNITS), column
+
+
+#: columns of marts in which conversions of different windows can still be added up
+CLAIMED = {
+    "_marketing.yml": ("conversions", "revenue"),
+    "_attribution.yml": ("reported_conversions",),
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [(file, name) for file, names in CLAIMED.items() for name in names]
+)
+def test_what_may_not_be_added_says_so(file: str, name: str) -> None:
+    """Tools that read the marts add what they are asked to; nothing there refuses."""
+    marts = yaml.safe_load((MODELS / "marts" / file).read_text())["models"]
+    columns = [c for mart in marts for c in mart["columns"] if c["name"] == name]
+    claimed = [c for c in columns if "platform" in c["description"]]
+    assert claimed
+    assert all("under one conversion window" in " ".join(c["description"].split()) for c in claimed)
+
+
+@pytest.mark.parametrize(
+    "name", ["conversions", "revenue", "reported_conversions", "reported_revenue"]
+)
+def test_a_metric_that_may_not_be_added_says_so(name: str) -> None:
+    metrics = yaml.safe_load((MODELS / "metrics" / "_metrics.yml").read_text())["metrics"]
+    (metric,) = [metric for metric in metrics if metric["name"] == name]
+    assert "of one conversion window" in " ".join(metric["description"].split())

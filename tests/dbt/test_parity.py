@@ -159,6 +159,7 @@ def test_the_events_hold_what_hurts(world: World) -> None:
     assert any(len(users) > 1 for order, users in owners.items() if order and "shared" in order)
     assert any(p.is_transaction_id_derived and p.duplicate_events for p in purchases_)
     assert any(p.is_refunded for p in purchases_)
+    assert any(p.duplicate_refund_events for p in purchases_)
     assert any(p.session is None for p in purchases_)
     handed = [s for s in sessions_ if s.last_non_direct != s.source]
     assert handed

@@ -34,14 +34,16 @@ def test_files_of_the_lake_have_the_name_of_their_source(tmp_path: Path) -> None
     model = tmp_path / "models" / "staging" / "stg_ads.sql"
     model.parent.mkdir(parents=True)
     model.write_text(
-        "select ads.cost * 2 as twice from read_parquet("
-        "'/home/o''brien/lake/ads/event_date=*/a.parquet', hive_partitioning = false) as ads"
+        "select ads.day, ads.cost * 2 as twice from (select "
+        "cast(regexp_extract(files.filename, 'event_date=([0-9-]{10})/[^/]*$', 1) as date) as day, "
+        "files.cost from read_parquet('/home/o''brien/lake/ads/event_date=*/a.parquet', "
+        "schema = map {'cost': {name: 'cost', type: 'DECIMAL(18,4)'}}) as files) as ads"
     )
     source = {
         "source_name": "lake",
         "name": "ads",
-        "config": {"meta": {"files": "ads/event_date=*/a.parquet"}},
-        "columns": {"cost": {"data_type": "DOUBLE"}},
+        "config": {"meta": {"files": "ads/event_date=*/a.parquet", "day": "day"}},
+        "columns": {"cost": {"data_type": "DOUBLE"}, "day": {"data_type": "DATE"}},
     }
     nodes = {
         "built": ("stg_ads", "model", "models/staging/stg_ads.sql"),
@@ -57,5 +59,5 @@ def test_files_of_the_lake_have_the_name_of_their_source(tmp_path: Path) -> None
         },
     }
     assert dict(parents_of_models(manifest, tmp_path, {})) == {
-        "stg_ads": {"twice": [("lake.ads", "cost")]}
+        "stg_ads": {"day": [("lake.ads", "day")], "twice": [("lake.ads", "cost")]}
     }

@@ -9,21 +9,35 @@
 ) }}
 
 {%- set stale = stale_dates() %}
+{%- set repeated_within = var('repeated_refund_seconds') * 1000000 %}
 
 with purchases as (
     select * from {{ ref('int_purchases') }}
     where {{ among('purchase_date', stale) }}
 ),
 
+refund_events as (
+    select
+        *,
+        -- microseconds since the same amount and items of the same transaction were last refunded
+        event_timestamp - lag(event_timestamp) over (
+            partition by transaction_id, refund_value, items order by event_timestamp, event_key
+        ) as since_the_same
+    from {{ ref('int_purchase_events') }}
+    where event_name = 'refund' and transaction_id in (select picked.transaction_id from purchases as picked)
+),
+
 refunds as (
     select
         transaction_id,
-        sum(refund_value) as refund_value,
+        sum(
+            case when since_the_same is null or since_the_same > {{ repeated_within }} then refund_value end
+        ) as refund_value,
+        sum(case when since_the_same <= {{ repeated_within }} then 1 else 0 end) as duplicate_refund_events,
         min(event_date) as first_refund_date,
         max(event_date) as last_refund_date,
         {{ lineage_list('lineage_id') }} as lineage_ids
-    from {{ ref('int_purchase_events') }}
-    where event_name = 'refund' and transaction_id in (select picked.transaction_id from purchases as picked)
+    from refund_events
     group by transaction_id
 )
 
@@ -48,6 +62,7 @@ select
     purchases.is_transaction_id_derived,
     purchases.is_revenue_from_items,
     purchases.duplicate_events,
+    cast(coalesce(refunds.duplicate_refund_events, 0) as bigint) as duplicate_refund_events,
     {{ union_of_lists('purchases.lineage_ids', 'refunds.lineage_ids') }} as lineage_ids
 from purchases
 left join refunds on purchases.transaction_id = refunds.transaction_id
