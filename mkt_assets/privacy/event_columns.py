@@ -10,15 +10,19 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Final
 
+import duckdb
+
 from mkt_assets.ingest.ga4_types import AMOUNTS
 from mkt_assets.privacy import pii
 from mkt_assets.privacy.event_addresses import ADDRESSES
 from mkt_assets.privacy.event_decisions import micros
 from mkt_assets.privacy.event_numbers import AMOUNT_LIMIT, QUANTITY_LIMIT, within_sql
+from mkt_assets.privacy.event_parameters import TEXTS_OF_PARAMETERS
 from mkt_assets.privacy.event_slices import Slice
 from mkt_assets.privacy.event_taken import MONEY, TEXTS
 from mkt_assets.privacy.event_words import Closed
 from mkt_assets.privacy.policy import SIGNALS
+from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.spelling import plain_sql
 
 ITEM_PROSE: Final = ("item_name", "item_brand", "item_category")
@@ -51,30 +55,17 @@ def lake_sql(  # noqa: PLR0913 - each is stamped on the rows, or told of them
         from (select * from {guarded} order by {", ".join(_SORTED_BY)})"""
 
 
-def guarded_sql(part: Slice, closed: Closed, address: str) -> str:
+def guarded_sql(part: Slice, closed: Closed) -> str:
     """The SELECT of the kept rows of a slice: clean, in no order.
 
-    Needs ``guard_taken``, ``guard_decided``, ``guard_people``, ``guard_logins``, ``guard_orders``
-    and ``guard_addresses``; ``closed`` are the columns whose values are known to be clean (see
-    ``event_words``): they are not scanned. ``address`` is the type to carry addresses as.
+    Needs ``guard_taken``, ``guard_coded``, ``guard_decided``, ``guard_people``, ``guard_logins``
+    and ``guard_orders``; ``closed`` are the columns whose values are known to be clean (see
+    ``event_words``): they are not scanned.
     """
     scanned = [text for text in TEXTS if text not in closed.columns and text not in ADDRESSES]
-    addresses = f"(select *, clean::{address} as coded from guard_addresses)"
     return f"""
         with flat as ({_flat_sql(part, closed)}),
-        addressed as (
-            select
-                flat.* replace (
-                    location.clean as page_location, referrer.clean as page_referrer
-                ),
-                location.coded as location_coded,
-                referrer.coded as referrer_coded,
-                location.click_id as url_click_id
-            from flat
-            left join {addresses} as location on location.raw = flat.page_location
-            left join {addresses} as referrer on referrer.raw = flat.page_referrer
-        ),
-        joined as (select *, {_joined_texts_sql(scanned)} as joined_texts from addressed),
+        joined as (select *, {_joined_texts_sql(scanned)} as joined_texts from flat),
         judged as (select *, {_is_dirty_sql()} as is_dirty from joined),
         cleaned as (
             -- no lambda here: a pattern in it would be compiled anew for every chunk of rows
@@ -83,6 +74,49 @@ def guarded_sql(part: Slice, closed: Closed, address: str) -> str:
         )
 
         select {_guarded_sql(scanned)} from cleaned"""
+
+
+def code_texts(con: duckdb.DuckDBPyConnection, closed: Closed, address: str) -> None:
+    """Make ``guard_coded``: the addresses and the closed texts of parameters, as they are to be.
+
+    They leave ``guard_taken``, where they take more memory than all the rest.
+
+    Args:
+        con: the connection.
+        closed: the columns whose values are known to be clean.
+        address: the type to carry addresses as.
+    """
+    coded = coded_texts(closed)
+    texts = "".join(f", {closed.columns[name]} as {name}" for name in coded)
+    joins = " ".join(closed.joins[name] for name in coded if name in closed.joins)
+    quietly(
+        con,
+        f"""
+        create or replace temp table guard_coded as
+        with addresses as (
+            select raw, clean::{address} as clean, click_id from guard_addresses
+        )
+
+        select
+            taken.row_id,
+            location.clean as page_location,
+            referrer.clean as page_referrer,
+            location.click_id as url_click_id
+            {texts}
+        from guard_taken as taken
+        left join addresses as location on location.raw = taken.page_location
+        left join addresses as referrer on referrer.raw = taken.page_referrer
+        {joins}
+        """,
+    )
+    # a column that is dropped gives back its memory at once
+    for name in (*ADDRESSES, *coded, "content", "findings", "odd_names"):
+        quietly(con, f"alter table guard_taken drop column {name}")
+
+
+def coded_texts(closed: Closed) -> list[str]:
+    """The texts of parameters that are in ``guard_coded``."""
+    return [name for name in TEXTS_OF_PARAMETERS if name in closed.columns]
 
 
 # numbers that do not depend on the order in which the rows came
@@ -111,14 +145,17 @@ def _stamped_sql(
 
 
 def _flat_sql(part: Slice, closed: Closed) -> str:
-    texts = ", ".join(
-        f"{closed.columns.get(name, f'taken.{name}::varchar')} as {name}" for name in TEXTS
-    )
+    expressions = {name: closed.columns.get(name, f"taken.{name}::varchar") for name in TEXTS}
+    expressions |= {name: f"coded.{name}" for name in coded_texts(closed)}
+    expressions |= {name: f"coded.{name}::varchar" for name in ADDRESSES}
+    texts = ", ".join(f"{expression} as {name}" for name, expression in expressions.items())
+    joins = [join for name, join in closed.joins.items() if name not in coded_texts(closed)]
     return f"""
         select
             {texts},
             decided.event_timestamp, person, likeness, ordinal, taken.source, bundle, items,
-            told_click_id,
+            coded.page_location as location_coded, coded.page_referrer as referrer_coded,
+            url_click_id, told_click_id,
             people.pseudonym as user_key, people.raw as user_pseudo_id, user_id,
             logins.stand_in as login_key,
             ga_session_id, ga_session_number, session_engaged, engagement_time_msec,
@@ -126,11 +163,12 @@ def _flat_sql(part: Slice, closed: Closed) -> str:
             {", ".join(AMOUNTS)},
             {", ".join(SIGNALS)}
         from guard_taken as taken
+        inner join guard_coded as coded on coded.row_id = taken.row_id
         inner join {part.kept} as decided on decided.row_id = taken.row_id
         left join {part.people} as people on people.device = decided.device
         left join guard_logins as logins on logins.raw = user_id
         left join guard_orders as orders on orders.raw = transaction_id
-        {closed.joins}"""
+        {" ".join(joins)}"""
 
 
 def _joined_texts_sql(scanned: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ import duckdb
 
 from mkt_assets.privacy import pii
 from mkt_assets.privacy.event_decisions import QUARANTINED
+from mkt_assets.privacy.event_numbers import beyond_of_items_sql
 from mkt_assets.privacy.event_parameters import (
     BETWEEN_FINDINGS,
     BEYOND,
@@ -38,6 +39,7 @@ MOST_NAMES: Final = 50
 def find(con: duckdb.DuckDBPyConnection, part: Slice) -> None:
     """Set aside the rows of ``guard_taken`` with a faulty parameter, and add to ``guard_found``.
 
+    Numbers of items beyond their limits are no fault of the row and are told there too.
     ``guard_taken`` is left with what is still kept. A name that a row has twice counts twice, and
     both values are looked at: more than what the row's columns hold.
     """
@@ -56,6 +58,11 @@ def find(con: duckdb.DuckDBPyConnection, part: Slice) -> None:
         con,
         "insert into guard_found "
         f"select source, name, finding, count(*) from {_all_findings(twice)} group by all",
+    )
+    quietly(
+        con,
+        f"insert into guard_found select null, name, '{BEYOND}', times "
+        f"from ({beyond_of_items_sql('guard_taken')}) where times > 0",
     )
     own = ", ".join(f"'{name}'" for name in sorted(GA4_OWN))
     quietly(

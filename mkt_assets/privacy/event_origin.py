@@ -39,13 +39,6 @@ def last_click_sql(field: str) -> str:
     return f"case {' '.join(told)} end"
 
 
-def last_click_values(field: str) -> list[str]:
-    """SQL of all that ``last_click_sql`` may be, each a column or a constant."""
-    records = (*_BEFORE_GOOGLE_ADS, *_AFTER_GOOGLE_ADS)
-    ads = _GOOGLE_ADS.get(field, f"{_LAST_CLICK}.google_ads_campaign.{field}")
-    return [f"{_LAST_CLICK}.{record}.{field}" for record in records] + [ads]
-
-
 def collected_click_ids_sql() -> str:
     """The kinds of click id that ``collected_traffic_source`` names as a list, else NULL."""
     is_there = [f"collected_traffic_source.{kind} <> ''" for kind in _COLLECTED]

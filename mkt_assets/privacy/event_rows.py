@@ -18,17 +18,23 @@ from mkt_assets.privacy import event_decisions as decisions
 from mkt_assets.privacy import event_findings, event_taken
 from mkt_assets.privacy import event_words as words
 from mkt_assets.privacy.event_addresses import ADDRESSES, make_addresses
-from mkt_assets.privacy.event_columns import OWN_ID_LENGTH, guarded_sql
+from mkt_assets.privacy.event_columns import OWN_ID_LENGTH, code_texts, guarded_sql
 from mkt_assets.privacy.event_decisions import KEPT, SIGNAL, Question
 from mkt_assets.privacy.event_origin import CLICK_ID
 from mkt_assets.privacy.event_slices import Slice, slices
-from mkt_assets.privacy.event_taken import TEXTS, VALUES_OF_TEXTS
+from mkt_assets.privacy.event_taken import PLAIN_TEXTS, TEXTS
 from mkt_assets.privacy.event_words import Closed
 from mkt_assets.privacy.policy import SIGNALS
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.raw_files import parquet
 
-_OF_A_SLICE: Final = ("guard_taken", "guard_addresses", "guard_kept", "guard_kept_people")
+_OF_A_SLICE: Final = (
+    "guard_taken",
+    "guard_coded",
+    "guard_addresses",
+    "guard_kept",
+    "guard_kept_people",
+)
 TABLES: Final = (*_OF_A_SLICE, "guard_layouts", "guard_vocabulary", "guard_clean_words")
 
 #: an ENUM that is only sorted by is in no file; making one takes 1 s a million values
@@ -86,7 +92,7 @@ def _whole(
     is_worth_it: bool,
 ) -> CleanRows:
     """One slice: whether rows are copies is asked of what was read for everything else."""
-    types = words.raw_types(con, part, VALUES_OF_TEXTS) if is_worth_it else {}
+    types = words.raw_types(con, part, PLAIN_TEXTS) if is_worth_it else {}
     alike = "guard_kept_keys" if decisions.has_alike(con) else None
     event_taken.take_rows(con, part, types=types, layouts=layouts, alike=alike)
     decisions.settle(con, question, _CONTENTS)
@@ -96,11 +102,7 @@ def _whole(
         f"(select row_id from guard_decided where fate <> '{KEPT}')",
     )
     closed = _look(con, part, types, is_worth_it=is_worth_it)
-    kinds = {}
-    if is_worth_it:
-        kinds = _carried(con, "(select clean as address from guard_addresses)", ["address"])
-    rows = f"({guarded_sql(part, closed, kinds.get('address', _TEXT))})"
-    return CleanRows(rows, closed.unmarked, frozenset(ADDRESSES))
+    return CleanRows(f"({guarded_sql(part, closed)})", closed.unmarked, frozenset(ADDRESSES))
 
 
 def _look(
@@ -109,10 +111,13 @@ def _look(
     """Set aside what has a fault, and look at the values of ``guard_taken``."""
     event_findings.find(con, part)
     make_addresses(con)
-    if not is_worth_it:
-        return Closed()
-    columns = [name for name in TEXTS if name not in ADDRESSES]
-    return words.close(con, columns, types, OWN_ID_LENGTH)
+    closed, kinds = Closed(), {}
+    if is_worth_it:
+        columns = [name for name in TEXTS if name not in ADDRESSES]
+        closed = words.close(con, columns, types, OWN_ID_LENGTH)
+        kinds = _carried(con, "(select clean as address from guard_addresses)", ["address"])
+    code_texts(con, closed, kinds.get("address", _TEXT))
+    return closed
 
 
 def _in_files(
@@ -127,15 +132,16 @@ def _in_files(
     folder.mkdir(mode=0o700)
     unmarked = frozenset(TEXTS)
     for number, part in enumerate(parts):
-        quietly(con, "drop table if exists guard_taken")
+        for table in ("guard_taken", "guard_coded"):
+            quietly(con, f"drop table if exists {table}")
         words.forget(con)
-        types = words.raw_types(con, part, VALUES_OF_TEXTS) if is_worth_it else {}
+        types = words.raw_types(con, part, PLAIN_TEXTS) if is_worth_it else {}
         event_taken.take_rows(con, part, types=types, layouts=layouts)
         closed = _look(con, part, types, is_worth_it=is_worth_it)
         unmarked &= closed.unmarked
         # files, since of a temporary table some 30 bytes a row can never be spilled
         clean = f"{sql_text(folder)}/{number:06d}.parquet"
-        quietly(con, f"copy ({guarded_sql(part, closed, _TEXT)}) to '{clean}' (format parquet)")
+        quietly(con, f"copy ({guarded_sql(part, closed)}) to '{clean}' (format parquet)")
     for table in _OF_A_SLICE:
         quietly(con, f"drop table {table}")
     words.forget(con)

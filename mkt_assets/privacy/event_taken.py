@@ -22,7 +22,6 @@ from mkt_assets.privacy.event_origin import (
     click_id_sql,
     collected_click_ids_sql,
     last_click_sql,
-    last_click_values,
 )
 from mkt_assets.privacy.event_parameters import (
     ENGAGED,
@@ -62,13 +61,9 @@ TEXTS_OF_COLUMNS: Final = {
     "stream_id": "stream_id",
 }
 
-_LAST_CLICK: Final = {
-    f"session_{name}": last_click_values(field)
-    for name, field in (("source", "source"), ("medium", "medium"), ("campaign", "campaign_name"))
-}
-#: column -> all that its text may be; of these the distinct values are cheap to find
-VALUES_OF_TEXTS: Final = {
-    name: _LAST_CLICK.get(name, [column]) for name, column in TEXTS_OF_COLUMNS.items()
+#: those that are a plain column, of which the distinct values are cheap to find
+PLAIN_TEXTS: Final = {
+    name: column for name, column in TEXTS_OF_COLUMNS.items() if not name.startswith("session_")
 }
 
 #: every top-level text column that is scanned; transaction_id and items are scanned beside them
@@ -112,12 +107,14 @@ def known_layouts(con: duckdb.DuckDBPyConnection, part: Slice, *, is_worth_it: b
 
     A row with another layout tells its names in ``odd_names``.
     """
+    take(con, part)
+    kept = f"{part.raw} as raw inner join (select row_id from {part.kept}) as kept using (row_id)"
     quietly(
         con,
         f"""
         create or replace temp table guard_layouts as
         select {LAYOUT} as layout, any_value(names) as names
-        from (select {_NAMES} as names from {part.raw} limit {_ROWS_TO_LEARN if is_worth_it else 0})
+        from (select {_NAMES} as names from {kept} limit {_ROWS_TO_LEARN if is_worth_it else 0})
         where names is not null
         group by all
         """,

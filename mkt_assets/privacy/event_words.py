@@ -15,7 +15,7 @@ from typing import Final
 import duckdb
 
 from mkt_assets.privacy import pii
-from mkt_assets.privacy.event_slices import Slice
+from mkt_assets.privacy.event_slices import Slice, take
 from mkt_assets.privacy.quiet import quietly
 
 #: holds one ENUM type a column; dropped with everything in it when a partition is done
@@ -32,12 +32,12 @@ class Closed:
 
     Attributes:
         columns: column -> SQL of its clean value, an ENUM.
-        joins: what these expressions need beside the row.
+        joins: column -> what its expression needs beside the row, where it needs any.
         marked: the columns that have a value with the mark of a redaction.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    joins: str = ""
+    joins: Mapping[str, str] = field(default_factory=dict)
     marked: frozenset[str] = frozenset()
 
     @property
@@ -53,18 +53,21 @@ def has_enough_rows(con: duckdb.DuckDBPyConnection) -> bool:
 
 
 def raw_types(
-    con: duckdb.DuckDBPyConnection, part: Slice, values: Mapping[str, Sequence[str]]
+    con: duckdb.DuckDBPyConnection, part: Slice, columns: Mapping[str, str]
 ) -> dict[str, str]:
-    """Column -> an ENUM of all values in a slice's raw rows, of columns with few; in no file.
+    """Column -> an ENUM of all values in the rows of ``part.kept``, of columns with few.
 
     Args:
         con: the connection.
         part: the slice.
-        values: column -> SQL over a raw row of all that it may be, plain columns each, since of
-            these the distinct values are cheap.
+        columns: column -> SQL over a raw row, a plain column, of which distinct values are cheap.
     """
-    told = " union all ".join(_distinct(n, e, part.raw) for n, es in values.items() for e in es)
-    quietly(con, f"create or replace temp table guard_vocabulary as from ({told})")
+    take(con, part)
+    rows = f"{part.raw} as raw inner join (select row_id from {part.kept}) as kept using (row_id)"
+    quietly(con, "create or replace temp table guard_vocabulary (name varchar, word varchar)")
+    # one by one: all at once would hold the rows that are kept once for each
+    for name, column in columns.items():
+        quietly(con, f"insert into guard_vocabulary {_distinct(name, column, rows)}")
     few = quietly(
         con,
         f"select name from guard_vocabulary group by name having count(*) <= {MOST_WORDS} "
@@ -74,8 +77,8 @@ def raw_types(
         name: make_type(
             con,
             f"raw_{name}",
-            f"select distinct word from guard_vocabulary where name = '{name}' "
-            "and word is not null order by word",
+            f"select word from guard_vocabulary where name = '{name}' and word is not null "
+            "order by word",
         )
         for (name,) in few
     }
@@ -103,7 +106,8 @@ def close(
     told = {name: (count, marked) for name, count, marked in quietly(con, _few_words_sql())}
     held = {name for (name,) in quietly(con, _held_sql(shortest_id))}
     changed = {name for (name,) in quietly(con, _changed_sql())}
-    closed, joins = {}, []
+    closed: dict[str, str] = {}
+    joins = {}
     for name in (name for name in columns if name in told and name not in held):
         if name not in changed and told[name][0] == size(con, types.get(name)):
             closed[name] = f"taken.{name}"
@@ -114,12 +118,12 @@ def close(
         closed[name] = f"try_cast(taken.{name}::varchar as {kind})"
         if name in changed:
             closed[name] = f"of_{name}.code"
-            joins.append(
+            joins[name] = (
                 f"left join (select word, clean::{kind} as code from guard_clean_words "
                 f"where name = '{name}') as of_{name} on of_{name}.word = taken.{name}::varchar"
             )
     marked = frozenset(name for name in closed if told[name][1])
-    return Closed(closed, " ".join(joins), marked)
+    return Closed(closed, joins, marked)
 
 
 def forget(con: duckdb.DuckDBPyConnection) -> None:

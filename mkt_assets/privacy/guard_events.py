@@ -129,7 +129,7 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         quietly(con, f"copy ({events}) to '{sql_text(out)}' {_COPY}")
         _write_cookieless(con, question, lineage_ids, cookieless_out)
         _write_quarantine(con, question, quarantine_out)
-        redactions = _redactions(con, out, clean.unmarked) | refused_numbers(con, question.raw)
+        redactions = _redactions(con, out, clean.unmarked) | refused_numbers(con)
         fates = _fates(con, question, redactions=redactions, notes=_notes(con))
     finally:
         for table in _TABLES:
@@ -211,12 +211,17 @@ def _write_cookieless(
         copy (
             select
                 date '{question.day}' as event_date,
-                {pii.redact_sql("raw.event_name")} as event_name,
-                count(*) as events,
+                {pii.redact_sql("told.event_name")} as event_name,
+                sum(told.events)::bigint as events,
                 ([{lineage}]::varchar[])[source] as lineage_id
-            from {question.raw} as raw
-            inner join guard_decided as decided on raw.row_id = decided.row_id
-            where decided.fate = '{decisions.COOKIELESS}'
+            from (
+                -- names are few: each is scanned once
+                select raw.event_name, source, count(*) as events
+                from {question.raw} as raw
+                inner join guard_decided as decided on raw.row_id = decided.row_id
+                where decided.fate = '{decisions.COOKIELESS}'
+                group by all
+            ) as told
             group by 2, 4 order by 2, 4
         ) to '{sql_text(out)}' {_COPY}
         """,
