@@ -37,8 +37,6 @@ from mkt_assets.privacy.event_slices import Slice, take
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.urls import CLICK_IDS
 
-TABLES: Final = ("guard_taken",)
-
 MONEY: Final = "decimal(18, 4)"
 
 TEXTS_OF_COLUMNS: Final = {
