@@ -10,6 +10,7 @@ from typing import Final
 import duckdb
 
 from mkt_assets.privacy import pii
+from mkt_assets.privacy.event_origin import click_id_sql
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.spelling import without_entities_sql
 from mkt_assets.privacy.urls import clean_url_sql, click_ids_sql
@@ -19,17 +20,18 @@ ADDRESSES: Final = ("page_location", "page_referrer")
 
 
 def make_addresses(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the temporary ``guard_addresses(raw, clean, click_ids)`` of ``guard_parameters``."""
-    keys = ", ".join(f"'{name}'" for name in ADDRESSES)
+    """Make the temporary ``guard_addresses(raw, clean, click_id)`` of ``guard_taken``."""
+    told = " union ".join(f"select {name} as raw from guard_taken" for name in ADDRESSES)
+    kind = click_id_sql(click_ids_sql("raw"))
     quietly(
         con,
         f"""
         create or replace temp table guard_addresses as
         with addresses as (
-            select distinct raw from guard_parameters where name in ({keys}) and raw is not null
+            from ({told}) where raw is not null
         ),
         cleaned as (
-            select raw, {clean_url_sql("spelled")} as clean, {click_ids_sql("raw")} as click_ids
+            select raw, {clean_url_sql("spelled")} as clean, {kind} as click_id
             from (select raw, {without_entities_sql("raw")} as spelled from addresses)
         ),
         scanned as (
@@ -40,7 +42,7 @@ def make_addresses(con: duckdb.DuckDBPyConnection) -> None:
             from (select distinct clean from cleaned)
         )
 
-        select cleaned.raw, scanned.redacted as clean, cleaned.click_ids
+        select cleaned.raw, scanned.redacted as clean, cleaned.click_id
         from cleaned inner join scanned on cleaned.clean = scanned.clean
         """,
     )

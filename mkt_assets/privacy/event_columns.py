@@ -6,65 +6,25 @@ which rows are taken.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Final
+
+import duckdb
 
 from mkt_assets.ingest.ga4_types import AMOUNTS
 from mkt_assets.privacy import pii
 from mkt_assets.privacy.event_addresses import ADDRESSES
 from mkt_assets.privacy.event_decisions import micros
-from mkt_assets.privacy.event_numbers import (
-    AMOUNT_LIMIT,
-    NUMBER_LIMITS,
-    QUANTITY_LIMIT,
-    within_sql,
-)
-from mkt_assets.privacy.event_origin import click_id_sql, last_click_sql
-from mkt_assets.privacy.event_parameters import (
-    ENGAGED,
-    READ,
-    SESSION_ID,
-    TEXTS_OF_PARAMETERS,
-    engaged_sql,
-    number_sql,
-    text_sql,
-)
+from mkt_assets.privacy.event_numbers import AMOUNT_LIMIT, QUANTITY_LIMIT, within_sql
+from mkt_assets.privacy.event_parameters import TEXTS_OF_PARAMETERS
 from mkt_assets.privacy.event_slices import Slice
+from mkt_assets.privacy.event_taken import MONEY, TEXTS
 from mkt_assets.privacy.event_words import Closed
 from mkt_assets.privacy.policy import SIGNALS
+from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.spelling import plain_sql
-from mkt_assets.privacy.urls import CLICK_IDS
 
-MONEY: Final = "decimal(18, 4)"
-
-CLICK_ID = f"enum({', '.join(repr(kind) for kind in CLICK_IDS)})"
-
-TEXTS_OF_COLUMNS: Final = {
-    "event_name": "event_name",
-    "collected_source": "collected_traffic_source.manual_source",
-    "collected_medium": "collected_traffic_source.manual_medium",
-    "collected_campaign": "collected_traffic_source.manual_campaign_name",
-    "session_source": last_click_sql("source"),
-    "session_medium": last_click_sql("medium"),
-    "session_campaign": last_click_sql("campaign_name"),
-    "first_user_source": "traffic_source.source",
-    "first_user_medium": "traffic_source.medium",
-    "first_user_campaign": 'traffic_source."name"',
-    "device_category": "device.category",
-    "operating_system": "device.operating_system",
-    "browser": "device.web_info.browser",
-    "country": "geo.country",
-    "region": "geo.region",
-    "platform": "platform",
-    "stream_id": "stream_id",
-}
-
-#: columns that are an ENUM while they are sorted, where that is known to be worth it, and then text
-CARRIED: Final = (*TEXTS_OF_PARAMETERS, "click_id_type")
-
-#: every top-level text column that is scanned; transaction_id and items are scanned beside them
-TEXTS: Final = (*TEXTS_OF_COLUMNS, *TEXTS_OF_PARAMETERS)
 ITEM_PROSE: Final = ("item_name", "item_brand", "item_category")
 ITEM_TEXTS: Final = ("item_id", *ITEM_PROSE)
 
@@ -75,59 +35,37 @@ _OWN_IDS: Final = ("user_pseudo_id", "user_id")
 _NOTHING: Final = "''"
 
 
-def _value(parameter: str) -> str:
-    return f'p_{parameter}."value"'
-
-
-def text_expressions() -> dict[str, str]:
-    """Column -> SQL of its text over a row with its parameters taken out (``_taken_sql``)."""
-    return TEXTS_OF_COLUMNS | {c: text_sql(_value(name)) for c, name in TEXTS_OF_PARAMETERS.items()}
-
-
-def _parameter_number(name: str) -> str:
-    number = number_sql(_value(name))
-    return f"case when {within_sql(number, NUMBER_LIMITS[name])} then {number} end"
-
-
-def lake_sql(
-    guarded: str, *, day: date, lineage_ids: Sequence[str], key_id: str, processed_at: datetime
+def lake_sql(  # noqa: PLR0913 - each is stamped on the rows, or told of them
+    guarded: str,
+    *,
+    carried: Collection[str],
+    day: date,
+    lineage_ids: Sequence[str],
+    key_id: str,
+    processed_at: datetime,
 ) -> str:
     """The SELECT whose columns are the guarded events', in the lake's order.
 
-    ``guarded`` is a FROM item of ``guarded_sql``'s rows; ``lineage_ids`` are in the order of
-    ``guard_decided.source``.
+    ``guarded`` is a FROM item of ``guarded_sql``'s rows, of which ``carried`` are an ENUM but to be
+    written as text; ``lineage_ids`` are in the order of ``guard_decided.source``.
     """
     lineage = ", ".join(f"'{lineage_id}'" for lineage_id in lineage_ids)
     return f"""
-        select {_stamped_sql(day, lineage, key_id, processed_at)}
+        select {_stamped_sql(carried, day, lineage, key_id, processed_at)}
         from (select * from {guarded} order by {", ".join(_SORTED_BY)})"""
 
 
-def guarded_sql(part: Slice, closed: Closed, address: str) -> str:
+def guarded_sql(part: Slice, closed: Closed) -> str:
     """The SELECT of the kept rows of a slice: clean, in no order.
 
-    Needs ``guard_decided``, ``guard_people``, ``guard_logins``, ``guard_orders`` and
-    ``guard_addresses``; ``closed`` are the columns whose values are known to be clean (see
-    ``event_words``): they are not scanned. ``address`` is the type to carry addresses as.
+    Needs ``guard_taken``, ``guard_coded``, ``guard_decided``, ``guard_people``, ``guard_logins``
+    and ``guard_orders``; ``closed`` are the columns whose values are known to be clean (see
+    ``event_words``): they are not scanned.
     """
     scanned = [text for text in TEXTS if text not in closed.columns and text not in ADDRESSES]
-    addresses = f"(select *, clean::{address} as coded from guard_addresses)"
     return f"""
-        with taken as ({_taken_sql(part)}),
-        flat as ({_flat_sql(part, closed)}),
-        addressed as (
-            select
-                flat.* replace (
-                    location.clean as page_location, referrer.clean as page_referrer
-                ),
-                location.coded as location_coded,
-                referrer.coded as referrer_coded,
-                location.click_ids as url_click_ids
-            from flat
-            left join {addresses} as location on location.raw = flat.page_location
-            left join {addresses} as referrer on referrer.raw = flat.page_referrer
-        ),
-        joined as (select *, {_joined_texts_sql(scanned)} as joined_texts from addressed),
+        with flat as ({_flat_sql(part, closed)}),
+        joined as (select *, {_joined_texts_sql(scanned)} as joined_texts from flat),
         judged as (select *, {_is_dirty_sql()} as is_dirty from joined),
         cleaned as (
             -- no lambda here: a pattern in it would be compiled anew for every chunk of rows
@@ -138,21 +76,67 @@ def guarded_sql(part: Slice, closed: Closed, address: str) -> str:
         select {_guarded_sql(scanned)} from cleaned"""
 
 
+def code_texts(con: duckdb.DuckDBPyConnection, closed: Closed, address: str) -> None:
+    """Make ``guard_coded``: the addresses and the closed texts of parameters, as they are to be.
+
+    They leave ``guard_taken``, where they take more memory than all the rest.
+
+    Args:
+        con: the connection.
+        closed: the columns whose values are known to be clean.
+        address: the type to carry addresses as.
+    """
+    coded = coded_texts(closed)
+    texts = "".join(f", {closed.columns[name]} as {name}" for name in coded)
+    joins = " ".join(closed.joins[name] for name in coded if name in closed.joins)
+    quietly(
+        con,
+        f"""
+        create or replace temp table guard_coded as
+        with addresses as (
+            select raw, clean::{address} as clean, click_id from guard_addresses
+        )
+
+        select
+            taken.row_id,
+            location.clean as page_location,
+            referrer.clean as page_referrer,
+            location.click_id as url_click_id
+            {texts}
+        from guard_taken as taken
+        left join addresses as location on location.raw = taken.page_location
+        left join addresses as referrer on referrer.raw = taken.page_referrer
+        {joins}
+        """,
+    )
+    # a column that is dropped gives back its memory at once
+    for name in (*ADDRESSES, *coded, "content", "findings", "odd_names"):
+        quietly(con, f"alter table guard_taken drop column {name}")
+
+
+def coded_texts(closed: Closed) -> list[str]:
+    """The texts of parameters that are in ``guard_coded``."""
+    return [name for name in TEXTS_OF_PARAMETERS if name in closed.columns]
+
+
 # numbers that do not depend on the order in which the rows came
 _SORTED_BY: Final = ("event_timestamp", "person", "likeness", "ordinal")
 
 
-def _stamped_sql(day: date, lineage: str, key_id: str, processed_at: datetime) -> str:
+def _stamped_sql(
+    carried: Collection[str], day: date, lineage: str, key_id: str, processed_at: datetime
+) -> str:
     """What can be added after the sort, so that the sort need not carry it."""
     bundle_text = "coalesce(bundle::varchar, '-')"
     key = f"concat_ws('|', user_key, event_timestamp, event_name, {bundle_text}, ordinal)"
-    written = [f"{name}::varchar as {name}" for name in CARRIED if name not in ADDRESSES]
+    own_rules = {"event_name", *ADDRESSES}
+    written = [f"{name}::varchar as {name}" for name in carried if name not in own_rules]
     written += [f"coalesce(own_{name}, {name}::varchar) as {name}" for name in ADDRESSES]
     kept_out = (*_SORTED_BY, "bundle", "source", "event_name", *(f"own_{n}" for n in ADDRESSES))
     return f"""
         date '{day}' as event_date,
         event_timestamp,
-        event_name,
+        {"event_name::varchar" if "event_name" in carried else "event_name"} as event_name,
         md5({key}) as event_key,
         * exclude ({", ".join(kept_out)}) replace ({", ".join(written)}),
         '{key_id}' as key_id,
@@ -160,53 +144,31 @@ def _stamped_sql(day: date, lineage: str, key_id: str, processed_at: datetime) -
         make_timestamptz({micros(processed_at)}) as processed_at"""
 
 
-def _taken_sql(part: Slice) -> str:
-    positions = ", ".join(
-        f"event_params[list_position(names, '{name}')] as p_{name}" for name in READ
-    )
-    # one by one: list_has_any takes six times as long
-    has_kind = " or ".join(f"list_contains(names, '{kind}')" for kind in CLICK_IDS)
-    return f"""
-        select
-            *,
-            {positions},
-            case when {has_kind} then list_transform(
-                list_filter(event_params, lambda param: param."value".string_value <> ''),
-                lambda param: param."key"
-            ) end as given_params
-        from (
-            select
-                raw.*,
-                decided.* exclude (row_id, event_timestamp),
-                list_transform(raw.event_params, lambda param: param."key") as names
-            from {part.raw} as raw inner join {part.kept} as decided on raw.row_id = decided.row_id
-        )"""
-
-
 def _flat_sql(part: Slice, closed: Closed) -> str:
-    named = {**text_expressions(), **closed.columns}.items()
-    texts = ", ".join(f"{expression} as {name}" for name, expression in named)
-    # the engine may cast before it leaves out the quarantined rows, whose amounts do not fit
-    money = ", ".join(f"try_cast(ecommerce.{name} as {MONEY}) as {name}" for name in AMOUNTS)
+    expressions = {name: closed.columns.get(name, f"taken.{name}::varchar") for name in TEXTS}
+    expressions |= {name: f"coded.{name}" for name in coded_texts(closed)}
+    expressions |= {name: f"coded.{name}::varchar" for name in ADDRESSES}
+    texts = ", ".join(f"{expression} as {name}" for name, expression in expressions.items())
+    joins = [join for name, join in closed.joins.items() if name not in coded_texts(closed)]
     return f"""
         select
             {texts},
-            event_timestamp, person, likeness, ordinal, source, items, given_params,
-            event_bundle_sequence_id as bundle, collected_traffic_source,
-            people.pseudonym as user_key, user_pseudo_id, user_id,
+            decided.event_timestamp, person, likeness, ordinal, taken.source, bundle, items,
+            coded.page_location as location_coded, coded.page_referrer as referrer_coded,
+            url_click_id, told_click_id,
+            people.pseudonym as user_key, people.raw as user_pseudo_id, user_id,
             logins.stand_in as login_key,
-            {number_sql(_value(SESSION_ID))} as ga_session_id,
-            {_parameter_number("ga_session_number")} as ga_session_number,
-            {engaged_sql(_value(ENGAGED))} as session_engaged,
-            {_parameter_number("engagement_time_msec")} as engagement_time_msec,
-            coalesce(orders.instead, ecommerce.transaction_id) as transaction_id,
-            {money},
-            analytics_storage, ad_storage, ad_user_data, ad_personalization
-        from taken
-        left join {part.people} as people on people.raw = user_pseudo_id
+            ga_session_id, ga_session_number, session_engaged, engagement_time_msec,
+            coalesce(orders.instead, transaction_id) as transaction_id,
+            {", ".join(AMOUNTS)},
+            {", ".join(SIGNALS)}
+        from guard_taken as taken
+        inner join guard_coded as coded on coded.row_id = taken.row_id
+        inner join {part.kept} as decided on decided.row_id = taken.row_id
+        left join {part.people} as people on people.device = decided.device
         left join guard_logins as logins on logins.raw = user_id
-        left join guard_orders as orders on orders.raw = ecommerce.transaction_id
-        {closed.joins}"""
+        left join guard_orders as orders on orders.raw = transaction_id
+        {" ".join(joins)}"""
 
 
 def _joined_texts_sql(scanned: Sequence[str]) -> str:
@@ -318,7 +280,7 @@ def _guarded_sql(scanned: Sequence[str]) -> str:
         {texts("page_title")},
         {texts("param_source", "param_medium", "param_campaign")},
         {texts("collected_source", "collected_medium", "collected_campaign")},
-        ({click_id_sql("url_click_ids", "given_params")})::{CLICK_ID} as click_id_type,
+        least(url_click_id, told_click_id) as click_id_type,
         {texts("session_source", "session_medium", "session_campaign")},
         {texts("first_user_source", "first_user_medium", "first_user_campaign")},
         {texts("device_category", "operating_system", "browser", "country", "region")},

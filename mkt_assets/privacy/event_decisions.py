@@ -66,6 +66,8 @@ KEPT, DROPPED, COOKIELESS, DUPLICATE, QUARANTINED, ERASED = (
 )
 _FATE = f"enum('{KEPT}', '{DROPPED}', '{COOKIELESS}', '{DUPLICATE}', '{QUARANTINED}', '{ERASED}')"
 SIGNAL = f"enum('{GRANTED}', '{DENIED}', '{UNSET}')"
+#: all that copies have in common beside their columns; as a text, in which nothing is ambiguous
+CONTENT: Final = "{'params': event_params, 'items': items}::varchar"
 # names in which nothing can be redacted; all others count as alike, so that events that differ in
 # what was redacted are numbered and keep different keys
 _PLAIN_NAME = (
@@ -97,7 +99,7 @@ class Question:
 
 
 def decide(con: duckdb.DuckDBPyConnection, question: Question) -> None:
-    """Make ``guard_decided``: row_id, source, person, fate, reason, four signals, ordinal."""
+    """Make ``guard_decided``: row_id, source, person, device, fate, reason, signals, ordinal."""
     raw = parquet(question.landing)
     for table, column in (("guard_people", "user_pseudo_id"), ("guard_logins", "user_id")):
         people = f"select {column} as raw from {raw}"
@@ -107,7 +109,19 @@ def decide(con: duckdb.DuckDBPyConnection, question: Question) -> None:
     quietly(con, _log_sql(question))
     quietly(con, _decisions_sql(question))
     _hear_logins(con, question)
-    _mark_copies(con, question)
+    _find_alike(con)
+
+
+def settle(con: duckdb.DuckDBPyConnection, question: Question, contents: str | None = None) -> None:
+    """Leave out copies of rows that are kept so far, and what a login or an erasure refuses.
+
+    Args:
+        con: the connection.
+        question: what was asked of ``decide``.
+        contents: a FROM item with ``row_id, event_name, bundle, content`` of the rows of
+            ``guard_kept_keys``, the last one ``CONTENT``; None has them read from the raw rows.
+    """
+    _mark_copies(con, contents or _contents(question))
     _drop_refused(con, question)
     _mark_erased(con, question)
 
@@ -167,6 +181,8 @@ def _decisions_sql(question: Question) -> str:
                 said.row_id,
                 list_position([{sources}], said.source_file)::integer as source,
                 case when {_IS_LASTING} then person.id end as person,
+                -- a person may have several; joined by number where a text would cost more
+                person.rowid::integer as device,
                 said.event_timestamp,
                 hash({_PLAIN_NAME}, said.event_bundle_sequence_id) as likeness,
                 said.said_analytics,
@@ -194,6 +210,7 @@ def _decisions_sql(question: Question) -> str:
             row_id,
             source,
             person,
+            device,
             event_timestamp,
             likeness,
             (case
@@ -208,12 +225,12 @@ def _decisions_sql(question: Question) -> str:
         from refused"""
 
 
-def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
-    """Leave out exact copies; number events that differ in nothing but their parameters.
+def has_alike(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the content of rows must be compared."""
+    return bool(quietly(con, "select 1 from guard_kept_keys limit 1"))
 
-    Of copies whose consent differs one with a refusal stays, then one without a grant, then the
-    first.
-    """
+
+def _find_alike(con: duckdb.DuckDBPyConnection) -> None:
     quietly(
         con,
         f"""
@@ -222,9 +239,26 @@ def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
         qualify count(*) over (partition by person, event_timestamp, likeness) > 1
         """,
     )
-    if not quietly(con, "select 1 from guard_kept_keys limit 1"):
+
+
+def _contents(question: Question) -> str:
+    return (
+        "(select raw.row_id, event_name, event_bundle_sequence_id as bundle, "
+        f"{CONTENT} as content "
+        f"from {question.raw} as raw inner join guard_kept_keys using (row_id))"
+    )
+
+
+def _mark_copies(con: duckdb.DuckDBPyConnection, contents: str) -> None:
+    """Leave out exact copies; number events that differ in nothing but their parameters.
+
+    Of copies whose consent differs one with a refusal stays, then one without a grant, then the
+    first.
+    """
+    if not has_alike(con):
         return
     any_denied = " or ".join(f"decided.{signal} = '{DENIED}'" for signal in SIGNALS)
+    content = "told.event_name, told.bundle, told.content"
     quietly(
         con,
         f"""
@@ -233,14 +267,13 @@ def _mark_copies(con: duckdb.DuckDBPyConnection, question: Question) -> None:
             decided.row_id,
             dense_rank() over (
                 partition by decided.person, decided.event_timestamp, decided.likeness
-                order by raw.event_name, raw.event_bundle_sequence_id, raw.event_params, raw.items
+                order by {content}
             ) as ordinal,
             row_number() over (
-                partition by decided.person, decided.event_timestamp, raw.event_name,
-                    raw.event_bundle_sequence_id, raw.event_params, raw.items
+                partition by decided.person, decided.event_timestamp, {content}
                 order by not ({any_denied}), decided.ad_storage = '{GRANTED}', decided.row_id
             ) > 1 as is_copy
-        from {question.raw} as raw
+        from {contents} as told
         join guard_kept_keys using (row_id)
         join guard_decided as decided using (row_id)
         """,

@@ -1,27 +1,33 @@
-"""What a partition's event parameters hold: their texts, what is wrong with them, which are new.
+"""What is wrong with the event parameters of a partition, and which of them are new.
 
-One pass over the parameters of the rows that consent allows: what is not kept is not read. Rows
-with a fault are set aside by its name, and only then are the parameters looked at again. What stays
-out: what makes a fault (``event_parameters``).
+Asked of the rows that consent allows: what is not kept is not read. Rows with a fault are set aside
+by its name. What stays out: what makes a fault (``event_parameters``).
 
-Tables made here, all temporary: ``guard_parameters`` (the distinct parameters of a slice) and
-``guard_found`` (numbers beyond their limits and new parameters, of all slices).
+Tables made here, all temporary: ``guard_names`` (the parameters of a slice by the order they have)
+and ``guard_found`` (numbers beyond their limits and new parameters, of all slices).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import duckdb
 
 from mkt_assets.privacy import pii
 from mkt_assets.privacy.event_decisions import QUARANTINED
-from mkt_assets.privacy.event_parameters import BEYOND, GA4_OWN, finding_sql, text_sql
-from mkt_assets.privacy.event_slices import Slice, take
+from mkt_assets.privacy.event_numbers import beyond_of_items_sql
+from mkt_assets.privacy.event_parameters import (
+    BETWEEN_FINDINGS,
+    BEYOND,
+    GA4_OWN,
+    MEASURED,
+    finding_sql,
+)
+from mkt_assets.privacy.event_slices import Slice
+from mkt_assets.privacy.event_taken import names_sql
 from mkt_assets.privacy.quiet import quietly
 
-TABLES: Final = ("guard_parameters", "guard_found")
+TABLES: Final = ("guard_names", "guard_twice", "guard_found")
 #: what new parameters count as whose names are not told
 OTHER: Final = "(other)"
 #: GA4's own rule for the name of a parameter; what breaks it may be anything, a person's name too
@@ -30,27 +36,44 @@ _NAME: Final = "[A-Za-z][A-Za-z0-9_]{0,39}"
 MOST_NAMES: Final = 50
 
 
-def look_at_parameters(con: duckdb.DuckDBPyConnection, part: Slice, names: Sequence[str]) -> None:
-    """Make ``guard_parameters(name, raw, finding, source, times)`` of a slice's kept rows.
+def find(con: duckdb.DuckDBPyConnection, part: Slice) -> None:
+    """Set aside the rows of ``guard_taken`` with a faulty parameter, and add to ``guard_found``.
 
-    Rows with a faulty parameter are set aside first. ``raw`` is the text of the parameters
-    ``names``. A name that a row has twice counts twice: more than what the row's columns hold.
+    Numbers of items beyond their limits are no fault of the row and are told there too.
+    ``guard_taken`` is left with what is still kept. A name that a row has twice counts twice, and
+    both values are looked at: more than what the row's columns hold.
     """
-    take(con, part)
-    _make(con, part, names)
-    if _set_aside(con, part):
-        take(con, part)
-        _make(con, part, names)
+    _make_names(con)
+    twice = _with_a_number_twice(con, part)
+    found = _all_findings(twice)
+    if quietly(con, f"select 1 from {found} where finding <> '{BEYOND}' limit 1"):
+        _set_aside(con, found)
+        _make_names(con)
     quietly(
         con,
         "create temp table if not exists guard_found "
         "(source integer, name varchar, finding varchar, times bigint)",
     )
+    quietly(
+        con,
+        "insert into guard_found "
+        f"select source, name, finding, count(*) from {_all_findings(twice)} group by all",
+    )
+    quietly(
+        con,
+        f"insert into guard_found select null, name, '{BEYOND}', times "
+        f"from ({beyond_of_items_sql('guard_taken')}) where times > 0",
+    )
     own = ", ".join(f"'{name}'" for name in sorted(GA4_OWN))
     quietly(
         con,
-        "insert into guard_found select source, name, finding, times from guard_parameters "
-        f"where finding is not null or coalesce(name, '') not in ({own})",
+        f"""
+        insert into guard_found
+        select source, name, null, sum(times)
+        from (select source, times, unnest(names) as name from guard_names)
+        where coalesce(name, '') not in ({own})
+        group by all
+        """,
     )
 
 
@@ -87,29 +110,62 @@ def new_parameters(con: duckdb.DuckDBPyConnection) -> dict[int, dict[str, int]]:
     return by_source
 
 
-def _make(con: duckdb.DuckDBPyConnection, part: Slice, names: Sequence[str]) -> None:
-    texts = ", ".join(f"'{name}'" for name in names)
+def _make_names(con: duckdb.DuckDBPyConnection) -> None:
+    """``guard_names``: each order of parameters there is, by source, and how many rows have it."""
     quietly(
         con,
         f"""
-        create or replace temp table guard_parameters as
-        select
-            param."key" as name,
-            case when param."key" in ({texts}) then {text_sql('param."value"')} end as raw,
-            {finding_sql("param")} as finding,
-            source,
-            count(*) as times
-        from ({_unnested(part)})
-        group by all
+        create or replace temp table guard_names as
+        select source, layout, {names_sql()} as names, times
+        from (
+            select source, layout, odd_names, count(*) as times from guard_taken
+            where layout is not null group by all
+        ) left join guard_layouts using (layout)
         """,
     )
 
 
-def _set_aside(con: duckdb.DuckDBPyConnection, part: Slice) -> bool:
-    """Set aside the kept rows of a slice that have a fault; whether there were any."""
-    is_fault = f"finding <> '{BEYOND}'"
-    if not quietly(con, f"select 1 from guard_parameters where {is_fault} limit 1"):
+def _with_a_number_twice(con: duckdb.DuckDBPyConnection, part: Slice) -> bool:
+    """Whether rows have a measured parameter twice; if so ``guard_twice`` tells all they have."""
+    is_twice = " or ".join(
+        f"len(list_filter(names, lambda n: n = '{name}')) > 1" for name in MEASURED
+    )
+    layouts = f"select layout from guard_names where {is_twice}"
+    if not quietly(con, f"{layouts} limit 1"):
         return False
+    quietly(
+        con,
+        f"""
+        create or replace temp table guard_twice as
+        select row_id, source, param."key" as name, {finding_sql("param")} as finding
+        from (
+            select taken.row_id, taken.source, unnest(raw.event_params) as param
+            from {part.raw} as raw
+            inner join (select row_id, source from guard_taken where layout in ({layouts})) as taken
+                on raw.row_id = taken.row_id
+        )
+        """,
+    )
+    return True
+
+
+def _all_findings(is_twice: bool) -> str:
+    """A FROM item of ``row_id, source, name, finding`` of what is in ``guard_taken``."""
+    one = "row_id, source, split_part(told, '=', 1) as name, split_part(told, '=', 2) as finding"
+    told = (
+        f"select {one} from (select row_id, source, "
+        f"unnest(string_split(findings, {BETWEEN_FINDINGS})) as told from guard_taken)"
+    )
+    if is_twice:
+        told = (
+            f"{told} where row_id not in (select row_id from guard_twice) union all "
+            "select * from guard_twice where finding is not null "
+            "and row_id in (select row_id from guard_taken)"
+        )
+    return f"({told})"
+
+
+def _set_aside(con: duckdb.DuckDBPyConnection, found: str) -> None:
     quietly(
         con,
         f"""
@@ -117,17 +173,13 @@ def _set_aside(con: duckdb.DuckDBPyConnection, part: Slice) -> bool:
         from (
             -- of several faults the first by name, whatever the order of the parameters
             select row_id, min(finding) as reason
-            from (select row_id, {finding_sql("param")} as finding from ({_unnested(part)}))
-            where {is_fault}
-            group by row_id
+            from {found} where finding <> '{BEYOND}' group by row_id
         ) as faulty
         where faulty.row_id = guard_decided.row_id
         """,
     )
-    return True
-
-
-def _unnested(part: Slice) -> str:
-    return f"""
-        select unnest(raw.event_params) as param, decided.source, decided.row_id
-        from {part.raw} as raw inner join {part.kept} as decided on raw.row_id = decided.row_id"""
+    quietly(
+        con,
+        "delete from guard_taken where row_id in "
+        f"(select row_id from {found} where finding <> '{BEYOND}')",
+    )

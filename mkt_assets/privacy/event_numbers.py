@@ -37,30 +37,27 @@ def within_sql(number: str, limit: int) -> str:
     return f"({number} > -{limit} and {number} < {limit})"
 
 
-def refused_numbers(con: duckdb.DuckDBPyConnection, raw: str) -> dict[str, int]:
+def refused_numbers(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """How often kept rows have a number beyond its limit, by its name in the lake.
 
-    Needs ``guard_decided`` and ``guard_found`` (see ``event_findings``); ``raw`` are the raw rows
-    with ``row_id``, a FROM item.
+    Needs ``guard_found`` (see ``event_findings``).
     """
-    of_parameters = quietly(
+    found = quietly(
         con,
         "select name, sum(times) from guard_found where finding is not null "
         "group by name order by name",
     )
-    counts = ", ".join(
-        f"count(*) filter (not {within_sql(f'item.{name}', limit)})"
+    return {name: int(times) for name, times in found if times}
+
+
+def beyond_of_items_sql(rows: str) -> str:
+    """SELECT of ``name`` and ``times``: numbers beyond their limits in ``items`` of a FROM item."""
+    limits = ", ".join(
+        f"(not {within_sql(f'item.{name}', limit)})::int as {name}"
         for name, limit in _OF_ITEMS.items()
     )
-    (of_items,) = quietly(
-        con,
-        f"""
-        select {counts} from (
-            select unnest(items) as item from {raw}
-            where len(items) > 0
-            and row_id in (select row_id from guard_decided where fate = 'kept')
-        )
-        """,
-    )
-    named = [(f"items.{name}", n) for name, n in zip(_OF_ITEMS, of_items, strict=True)]
-    return {name: int(n) for name, n in (*of_parameters, *named) if n}
+    sums = ", ".join(f"{{'name': 'items.{name}', 'times': sum({name})}}" for name in _OF_ITEMS)
+    return f"""
+        select unnest([{sums}], recursive := true) from (
+            select {limits} from (select unnest(items) as item from {rows} where len(items) > 0)
+        )"""

@@ -12,6 +12,9 @@ from mkt_assets.privacy.urls import CLICK_IDS
 
 _LAST_CLICK: Final = "session_traffic_source_last_click"
 
+#: a kind of click id, which sorts by its rank
+CLICK_ID: Final = f"enum({', '.join(repr(kind) for kind in CLICK_IDS)})"
+
 #: the records that name a source, the first that does decides: GA4's own verdict over all channels,
 #: which exports have since late 2024, then each linked platform, then the link's own tags
 _BEFORE_GOOGLE_ADS: Final = ("cross_channel_campaign",)
@@ -36,20 +39,29 @@ def last_click_sql(field: str) -> str:
     return f"case {' '.join(told)} end"
 
 
-def click_id_sql(in_address: str, in_parameters: str) -> str:
-    """The first-ranked kind of click id, never the id, over a raw event; NULL where there is none.
+def collected_click_ids_sql() -> str:
+    """The kinds of click id that ``collected_traffic_source`` names as a list, else NULL."""
+    is_there = [f"collected_traffic_source.{kind} <> ''" for kind in _COLLECTED]
+    named = ", ".join(
+        f"case when {there} then '{kind}' end"
+        for kind, there in zip(_COLLECTED, is_there, strict=True)
+    )
+    return f"case when {' or '.join(is_there)} then [{named}] end"
+
+
+def click_id_sql(*found: str) -> str:
+    """The first-ranked kind of click id as ``CLICK_ID``, never the id; NULL where there is none.
 
     Args:
-        in_address: SQL of the list of kinds in the page address's query.
-        in_parameters: SQL of the list of event parameters that have a text.
+        found: SQL of the lists that may name one.
     """
-    kinds = "".join(
-        f" when list_contains({in_address}, '{kind}') or list_contains({in_parameters}, '{kind}')"
-        + (f" or collected_traffic_source.{kind} <> ''" if kind in _COLLECTED else "")
-        + f" then '{kind}'"
-        for kind in CLICK_IDS
-    )
-    return f"case{kinds} end"
+
+    def names(kind: str) -> str:
+        return " or ".join(f"list_contains({one}, '{kind}')" for one in found)
+
+    kinds = "".join(f" when {names(kind)} then '{kind}'" for kind in CLICK_IDS)
+    has_any = " or ".join(f"{one} is not null" for one in found)
+    return f"(case when {has_any} then case{kinds} end end)::{CLICK_ID}"
 
 
 def _when_named(record: str, field: str) -> str:

@@ -7,6 +7,7 @@ Limits: of a parameter that an event has twice the first is taken, and both are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from mkt_assets.ingest.ga4_types import WRONG_TYPE
@@ -25,8 +26,12 @@ TEXTS_OF_PARAMETERS: Final = {
     "param_campaign": "campaign",
     "currency": "currency",
 }
+#: the parameters in which something may be wrong
+MEASURED: Final = (SESSION_ID, *NUMBER_LIMITS, ENGAGED)
+#: between findings of one event
+BETWEEN_FINDINGS: Final = "chr(31)"
 #: the parameters that become columns
-READ: Final = (SESSION_ID, *NUMBER_LIMITS, ENGAGED, *TEXTS_OF_PARAMETERS.values())
+READ: Final = (*MEASURED, *TEXTS_OF_PARAMETERS.values())
 
 #: what Google's tags, SDKs and recommended events send by themselves, as its help pages and the
 #: exports of its public samples have it: not read here, and nothing new
@@ -114,8 +119,27 @@ def finding_sql(param: str) -> str:
     Args:
         param: SQL of its STRUCT.
     """
-    # the usual values come first: this is asked of every parameter of every event
-    value = f'{param}."value"'
+    cases = (
+        f"when {param}.\"key\" = '{name}' then case {faults} end"
+        for name, faults in _faults_of(f'{param}."value"').items()
+    )
+    return f"case {' '.join(cases)} end"
+
+
+def findings_sql(value_of: Callable[[str], str]) -> str:
+    """The findings of all parameters that are read, ``name=finding`` each; NULL where none.
+
+    Args:
+        value_of: parameter -> SQL of its STRUCT of values.
+    """
+    found = {name: f"case {_faults_of(value_of(name))[name]} end" for name in MEASURED}
+    told = ", ".join(f"'{name}=' || {finding}" for name, finding in found.items())
+    return f"nullif(concat_ws({BETWEEN_FINDINGS}, {told}), '')"
+
+
+def _faults_of(value: str) -> dict[str, str]:
+    """Parameter -> the branches of a CASE over its STRUCT of values."""
+    # the usual values come first: this is asked of every event
     whole, is_said = _whole_sql(value), f"trim({text_sql(value)}) not in {_NOTHING}"
     usual = f"{value}.int_value in (0, 1) or {value}.string_value in ('0', '1')"
     branches = {
@@ -129,11 +153,7 @@ def finding_sql(param: str) -> str:
             f"when {within_sql(whole, limit)} then null when {whole} is not null then '{BEYOND}' "
             f"when {is_said} then '{WRONG_TYPE}{name}'"
         )
-    cases = (
-        f"when {param}.\"key\" = '{name}' then case {faults} end"
-        for name, faults in branches.items()
-    )
-    return f"case {' '.join(cases)} end"
+    return branches
 
 
 def _whole_sql(value: str) -> str:

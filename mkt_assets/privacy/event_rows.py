@@ -1,56 +1,67 @@
 """The clean rows of a partition, ready to be sorted: one query, or files of one slice each.
 
-What stays out: which rows are kept, what is in a column, the order, and what is stamped on a row.
+What stays out: what is in a column, the order, and what is stamped on a row.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
 from mkt_assets.lake import sql_text
+from mkt_assets.privacy import event_decisions as decisions
+from mkt_assets.privacy import event_findings, event_taken
 from mkt_assets.privacy import event_words as words
 from mkt_assets.privacy.event_addresses import ADDRESSES, make_addresses
-from mkt_assets.privacy.event_columns import (
-    CARRIED,
-    CLICK_ID,
-    OWN_ID_LENGTH,
-    TEXTS_OF_COLUMNS,
-    guarded_sql,
-    text_expressions,
-)
-from mkt_assets.privacy.event_decisions import SIGNAL, Question
-from mkt_assets.privacy.event_findings import look_at_parameters
-from mkt_assets.privacy.event_parameters import TEXTS_OF_PARAMETERS
+from mkt_assets.privacy.event_columns import OWN_ID_LENGTH, code_texts, guarded_sql
+from mkt_assets.privacy.event_decisions import KEPT, SIGNAL, Question
+from mkt_assets.privacy.event_origin import CLICK_ID
 from mkt_assets.privacy.event_slices import Slice, slices
-from mkt_assets.privacy.event_words import SCHEMA, Closed
+from mkt_assets.privacy.event_taken import PLAIN_TEXTS, TEXTS
+from mkt_assets.privacy.event_words import Closed
 from mkt_assets.privacy.policy import SIGNALS
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.raw_files import parquet
 
 _OF_A_SLICE: Final = (
-    "guard_parameters",
+    "guard_taken",
+    "guard_coded",
     "guard_addresses",
     "guard_kept",
     "guard_kept_people",
 )
-TABLES: Final = (*_OF_A_SLICE, "guard_found", "guard_vocabulary", "guard_clean_words")
+TABLES: Final = (*_OF_A_SLICE, "guard_layouts", "guard_vocabulary", "guard_clean_words")
 
 #: an ENUM that is only sorted by is in no file; making one takes 1 s a million values
 _MOST_CARRIED: Final = 50_000
 _TEXT: Final = "varchar"
+_CONTENTS: Final = "(select row_id, event_name, bundle, content from guard_taken)"
 
 
-def clean_rows(
-    con: duckdb.DuckDBPyConnection, question: Question, folder: Path
-) -> tuple[str, Closed]:
-    """A FROM item of the clean rows, and the columns whose values were looked at.
+@dataclass(frozen=True)
+class CleanRows:
+    """The clean rows of a partition.
 
-    Needs what ``event_decisions`` makes, and ``guard_orders``.
+    Attributes:
+        rows: a FROM item.
+        unmarked: text columns in which nothing was redacted.
+        carried: columns that are an ENUM for the sort only, to be written as text.
+    """
+
+    rows: str
+    unmarked: frozenset[str]
+    carried: frozenset[str]
+
+
+def clean_rows(con: duckdb.DuckDBPyConnection, question: Question, folder: Path) -> CleanRows:
+    """The clean rows of what is kept; settles which rows that are.
+
+    Needs what ``event_decisions.decide`` makes, and ``guard_orders``.
 
     Args:
         con: the connection.
@@ -59,13 +70,11 @@ def clean_rows(
     """
     parts = slices(con, question.landing, question.raw)
     is_worth_it = words.has_enough_rows(con)
+    layouts = event_taken.known_layouts(con, parts[0], is_worth_it=is_worth_it)
     if len(parts) == 1:
-        return _whole(con, parts[0], is_worth_it=is_worth_it)
-    closed = Closed()
-    if is_worth_it:
-        words.collect_columns(con, parts, TEXTS_OF_COLUMNS)
-        closed = words.close(con, TEXTS_OF_COLUMNS, OWN_ID_LENGTH)
-    return _in_files(con, parts, closed, folder), closed
+        return _whole(con, question, parts[0], layouts, is_worth_it=is_worth_it)
+    decisions.settle(con, question)
+    return _in_files(con, parts, layouts, folder, is_worth_it=is_worth_it)
 
 
 def remove(folder: Path) -> None:
@@ -74,47 +83,77 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _whole(con: duckdb.DuckDBPyConnection, part: Slice, *, is_worth_it: bool) -> tuple[str, Closed]:
-    """One slice: the parameters are looked at too, in the pass that finds the addresses."""
-    if not is_worth_it:
-        look_at_parameters(con, part, ADDRESSES)
-        make_addresses(con)
-        return f"({guarded_sql(part, Closed(), _TEXT)})", Closed()
-    look_at_parameters(con, part, list(TEXTS_OF_PARAMETERS.values()))
+def _whole(
+    con: duckdb.DuckDBPyConnection,
+    question: Question,
+    part: Slice,
+    layouts: Sequence[int],
+    *,
+    is_worth_it: bool,
+) -> CleanRows:
+    """One slice: whether rows are copies is asked of what was read for everything else."""
+    types = words.raw_types(con, part, PLAIN_TEXTS) if is_worth_it else {}
+    alike = "guard_kept_keys" if decisions.has_alike(con) else None
+    event_taken.take_rows(con, part, types=types, layouts=layouts, alike=alike)
+    decisions.settle(con, question, _CONTENTS)
+    quietly(
+        con,
+        "delete from guard_taken where row_id in "
+        f"(select row_id from guard_decided where fate <> '{KEPT}')",
+    )
+    closed = _look(con, part, types, is_worth_it=is_worth_it)
+    return CleanRows(f"({guarded_sql(part, closed)})", closed.unmarked, frozenset(ADDRESSES))
+
+
+def _look(
+    con: duckdb.DuckDBPyConnection, part: Slice, types: Mapping[str, str], *, is_worth_it: bool
+) -> Closed:
+    """Set aside what has a fault, and look at the values of ``guard_taken``."""
+    event_findings.find(con, part)
     make_addresses(con)
-    words.collect_columns(con, [part], TEXTS_OF_COLUMNS)
-    others = {c: name for c, name in TEXTS_OF_PARAMETERS.items() if c not in ADDRESSES}
-    words.collect_parameters(con, others)
-    expressions = {c: e for c, e in text_expressions().items() if c not in ADDRESSES}
-    closed = words.close(con, expressions, OWN_ID_LENGTH)
-    kinds = _carried(con, "(select clean as address from guard_addresses)", ["address"])
-    return f"({guarded_sql(part, closed, kinds.get('address', _TEXT))})", closed
+    closed, kinds = Closed(), {}
+    if is_worth_it:
+        columns = [name for name in TEXTS if name not in ADDRESSES]
+        closed = words.close(con, columns, types, OWN_ID_LENGTH)
+        kinds = _carried(con, "(select clean as address from guard_addresses)", ["address"])
+    code_texts(con, closed, kinds.get("address", _TEXT))
+    return closed
 
 
 def _in_files(
-    con: duckdb.DuckDBPyConnection, parts: Sequence[Slice], closed: Closed, folder: Path
-) -> str:
+    con: duckdb.DuckDBPyConnection,
+    parts: Sequence[Slice],
+    layouts: Sequence[int],
+    folder: Path,
+    *,
+    is_worth_it: bool,
+) -> CleanRows:
     remove(folder)
     folder.mkdir(mode=0o700)
+    unmarked = frozenset(TEXTS)
     for number, part in enumerate(parts):
-        look_at_parameters(con, part, ADDRESSES)
-        make_addresses(con)
+        for table in ("guard_taken", "guard_coded"):
+            quietly(con, f"drop table if exists {table}")
+        words.forget(con)
+        types = words.raw_types(con, part, PLAIN_TEXTS) if is_worth_it else {}
+        event_taken.take_rows(con, part, types=types, layouts=layouts)
+        closed = _look(con, part, types, is_worth_it=is_worth_it)
+        unmarked &= closed.unmarked
         # files, since of a temporary table some 30 bytes a row can never be spilled
         clean = f"{sql_text(folder)}/{number:06d}.parquet"
-        quietly(con, f"copy ({guarded_sql(part, closed, _TEXT)}) to '{clean}' (format parquet)")
+        quietly(con, f"copy ({guarded_sql(part, closed)}) to '{clean}' (format parquet)")
     for table in _OF_A_SLICE:
         quietly(con, f"drop table {table}")
-    kinds = {name: f"{SCHEMA}.{name}" for name in closed.columns}
-    kinds |= dict.fromkeys(SIGNALS, SIGNAL)
-    texts = [name for name in CARRIED if name != "click_id_type"]
-    kinds |= {"click_id_type": CLICK_ID, **_carried(con, parquet(folder), texts)}
-    types = ", ".join(f"{name}::{kind} as {name}" for name, kind in kinds.items())
-    return f"(select * replace ({types}) from {parquet(folder)})"
+    words.forget(con)
+    kinds = _carried(con, parquet(folder), TEXTS)
+    few = {n for n in kinds if is_worth_it and words.size(con, kinds[n]) <= words.MOST_WORDS}
+    types = dict.fromkeys(SIGNALS, SIGNAL) | {"click_id_type": CLICK_ID, **kinds}
+    typed = ", ".join(f"{name}::{kind} as {name}" for name, kind in types.items())
+    rows = f"(select * replace ({typed}) from {parquet(folder)})"
+    return CleanRows(rows, unmarked, frozenset(kinds) - few)
 
 
-def _carried(
-    con: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[str]
-) -> Mapping[str, str]:
+def _carried(con: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[str]) -> dict[str, str]:
     """Types to carry text columns through the sort, of those that have few enough values."""
     counts = ", ".join(f"approx_count_distinct({column})" for column in columns)
     (counted,) = quietly(con, f"select {counts} from {rows}")

@@ -31,13 +31,13 @@ class Slice:
     Attributes:
         raw: its raw rows with ``row_id``.
         kept: its rows of ``guard_decided`` that are kept.
-        people: the rows of ``guard_people`` that its kept rows need.
+        people: the rows of ``guard_people`` that its kept rows need, by ``device``.
         within: its rows of ``guard_decided``, a condition; None where these are all.
     """
 
     raw: str
     kept: str = "(from guard_decided where fate = 'kept')"
-    people: str = "guard_people"
+    people: str = "(select rowid as device, * from guard_people)"
     within: str | None = None
 
 
@@ -73,7 +73,9 @@ def take(con: duckdb.DuckDBPyConnection, part: Slice) -> None:
     if part.within is None:
         return
     kept = f"from guard_decided where fate = 'kept' and {part.within}"
-    people = "from guard_people where id in (select person from guard_kept)"
+    people = (
+        "select rowid as device, * from guard_people where rowid in (select device from guard_kept)"
+    )
     quietly(con, f"create or replace temp table guard_kept as {kept}")
     quietly(con, f"create or replace temp table guard_kept_people as {people}")
 

@@ -32,12 +32,12 @@ class Closed:
 
     Attributes:
         columns: column -> SQL of its clean value, an ENUM.
-        joins: what these expressions need beside the row.
+        joins: column -> what its expression needs beside the row, where it needs any.
         marked: the columns that have a value with the mark of a redaction.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    joins: str = ""
+    joins: Mapping[str, str] = field(default_factory=dict)
     marked: frozenset[str] = frozenset()
 
     @property
@@ -52,72 +52,83 @@ def has_enough_rows(con: duckdb.DuckDBPyConnection) -> bool:
     return int(kept) >= MIN_ROWS
 
 
-def collect_columns(
-    con: duckdb.DuckDBPyConnection, parts: Sequence[Slice], expressions: Mapping[str, str]
-) -> None:
-    """Make ``guard_vocabulary(name, word)`` of the columns that seem to have few values.
+def raw_types(
+    con: duckdb.DuckDBPyConnection, part: Slice, columns: Mapping[str, str]
+) -> dict[str, str]:
+    """Column -> an ENUM of all values in the rows of ``part.kept``, of columns with few.
 
     Args:
         con: the connection.
-        parts: the slices of the raw rows.
-        expressions: column -> SQL over a raw row, a VARCHAR.
+        part: the slice.
+        columns: column -> SQL over a raw row, a plain column, of which distinct values are cheap.
     """
+    take(con, part)
+    rows = f"{part.raw} as raw inner join (select row_id from {part.kept}) as kept using (row_id)"
     quietly(con, "create or replace temp table guard_vocabulary (name varchar, word varchar)")
-    few = _with_few_values(con, parts, expressions)
-    if few:
-        _collect(con, parts, {name: expressions[name] for name in few})
-
-
-def collect_parameters(con: duckdb.DuckDBPyConnection, parameters: Mapping[str, str]) -> None:
-    """Add columns that are parameters, column -> its name in ``guard_parameters``."""
-    columns = ", ".join(f"('{column}', '{name}')" for column, name in parameters.items())
-    quietly(
+    # one by one: all at once would hold the rows that are kept once for each
+    for name, column in columns.items():
+        quietly(con, f"insert into guard_vocabulary {_distinct(name, column, rows)}")
+    few = quietly(
         con,
-        f"""
-        insert into guard_vocabulary
-        select columns.name, given.raw
-        from guard_parameters as given
-        inner join (values {columns}) as columns (name, parameter)
-            on columns.parameter = given.name
-        where given.raw is not null and given.name in (
-            select name from guard_parameters
-            group by name having count(distinct raw) <= {MOST_WORDS}
-        )
-        """,
+        f"select name from guard_vocabulary group by name having count(*) <= {MOST_WORDS} "
+        "and count(word) > 0 order by name",
     )
+    return {
+        name: make_type(
+            con,
+            f"raw_{name}",
+            f"select word from guard_vocabulary where name = '{name}' and word is not null "
+            "order by word",
+        )
+        for (name,) in few
+    }
 
 
 def close(
-    con: duckdb.DuckDBPyConnection, expressions: Mapping[str, str], shortest_id: int
+    con: duckdb.DuckDBPyConnection,
+    columns: Sequence[str],
+    types: Mapping[str, str],
+    shortest_id: int,
 ) -> Closed:
-    """The columns of ``guard_vocabulary`` that can be closed; makes the schema ``SCHEMA``.
+    """The text columns of ``guard_taken`` that can be closed; makes the schema ``SCHEMA``.
 
     Needs ``guard_people`` and ``guard_logins``.
 
     Args:
         con: the connection.
-        expressions: column -> SQL over a row, a VARCHAR.
+        columns: those to look at.
+        types: those that are an ENUM already, with its name.
         shortest_id: identifiers of people from this length on are looked for in the values.
     """
+    told_words = " union all ".join(_distinct(name, name, "guard_taken") for name in columns)
+    quietly(con, f"create or replace temp table guard_vocabulary as from ({told_words})")
     quietly(con, _clean_words_sql())
-    told = dict(quietly(con, _few_words_sql()))
+    told = {name: (count, marked) for name, count, marked in quietly(con, _few_words_sql())}
     held = {name for (name,) in quietly(con, _held_sql(shortest_id))}
     changed = {name for (name,) in quietly(con, _changed_sql())}
-    columns, joins = {}, []
-    for name in (name for name in expressions if name in told and name not in held):
+    closed: dict[str, str] = {}
+    joins = {}
+    for name in (name for name in columns if name in told and name not in held):
+        if name not in changed and told[name][0] == size(con, types.get(name)):
+            closed[name] = f"taken.{name}"
+            continue
         # in an order of their own, since the values are written in the order of the type
         words = f"select distinct clean from guard_clean_words where name = '{name}' order by clean"
         kind = make_type(con, name, words)
-        # the engine may cast before it leaves out the rows that are not kept
-        columns[name] = f"try_cast({expressions[name]} as {kind})"
+        closed[name] = f"try_cast(taken.{name}::varchar as {kind})"
         if name in changed:
-            columns[name] = f"of_{name}.code"
-            joins.append(
+            closed[name] = f"of_{name}.code"
+            joins[name] = (
                 f"left join (select word, clean::{kind} as code from guard_clean_words "
-                f"where name = '{name}') as of_{name} on of_{name}.word = {expressions[name]}"
+                f"where name = '{name}') as of_{name} on of_{name}.word = taken.{name}::varchar"
             )
-    marked = frozenset(name for name in columns if told[name])
-    return Closed(columns, " ".join(joins), marked)
+    marked = frozenset(name for name in closed if told[name][1])
+    return Closed(closed, joins, marked)
+
+
+def forget(con: duckdb.DuckDBPyConnection) -> None:
+    """Drop every type made here; no table may be left that has one."""
+    quietly(con, f"drop schema if exists {SCHEMA} cascade")
 
 
 def make_type(con: duckdb.DuckDBPyConnection, name: str, words: str) -> str:
@@ -127,39 +138,20 @@ def make_type(con: duckdb.DuckDBPyConnection, name: str, words: str) -> str:
     return f"{SCHEMA}.{name}"
 
 
-def _with_few_values(
-    con: duckdb.DuckDBPyConnection, parts: Sequence[Slice], expressions: Mapping[str, str]
-) -> list[str]:
-    """Estimated in fixed memory, in all rows; only counts are seen, with room for error."""
-    counts = ", ".join(f"approx_count_distinct({e})" for e in expressions.values())
-    few = set(expressions)
-    for part in parts:
-        (counted,) = quietly(con, f"select {counts} from {part.raw}")
-        few -= {n for n, c in zip(expressions, counted, strict=True) if c > MOST_WORDS // 2}
-    return [name for name in expressions if name in few]
+def _distinct(name: str, expression: str, rows: str) -> str:
+    """Up to two values more than may be: one of them may be no value."""
+    return (
+        f"select '{name}' as name, word::varchar as word from "
+        f"(select distinct {expression} as word from {rows} limit {MOST_WORDS + 2})"
+    )
 
 
-def _collect(
-    con: duckdb.DuckDBPyConnection, parts: Sequence[Slice], expressions: Mapping[str, str]
-) -> None:
-    lists = ", ".join(f"list(distinct {e})" for e in expressions.values())
-    names = ", ".join(f"'{name}'" for name in expressions)
-    for part in parts:
-        take(con, part)
-        quietly(
-            con,
-            f"""
-            insert into guard_vocabulary
-            select name, word from (
-                select name, unnest(words) as word from (
-                    select unnest([{names}]) as name, unnest([{lists}]) as words
-                    from {part.raw} as raw
-                    inner join {part.kept} as decided on raw.row_id = decided.row_id
-                )
-            )
-            where word is not null
-            """,
-        )
+def size(con: duckdb.DuckDBPyConnection, kind: str | None) -> int:
+    """How many values an ENUM has."""
+    if kind is None:
+        return 0
+    ((size,),) = quietly(con, f"select len(enum_range(null::{kind}))")
+    return int(size)
 
 
 def _clean_words_sql() -> str:
@@ -169,13 +161,13 @@ def _clean_words_sql() -> str:
             name,
             word,
             {pii.redact_sql("word")} as clean
-        from (select distinct name, word from guard_vocabulary)"""
+        from guard_vocabulary where word is not null"""
 
 
 def _few_words_sql() -> str:
-    """Columns with few values, and whether one of them has the mark."""
+    """Columns with few values: how many, and whether one of them has the mark."""
     return (
-        f"select name, bool_or(contains(clean, '{pii.REDACTED}')) from guard_clean_words "
+        f"select name, count(*), bool_or(contains(clean, '{pii.REDACTED}')) from guard_clean_words "
         f"group by name having count(*) <= {MOST_WORDS}"
     )
 

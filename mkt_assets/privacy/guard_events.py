@@ -22,12 +22,12 @@ import duckdb
 from mkt_assets.errors import MktError
 from mkt_assets.lake import sql_text
 from mkt_assets.privacy import event_decisions as decisions
-from mkt_assets.privacy import event_findings, event_rows, pii
+from mkt_assets.privacy import event_findings, event_rows, event_words, pii
 from mkt_assets.privacy.erasure_list import Listed
-from mkt_assets.privacy.event_columns import ITEM_TEXTS, OWN_ID_LENGTH, TEXTS, lake_sql
+from mkt_assets.privacy.event_columns import ITEM_TEXTS, OWN_ID_LENGTH, lake_sql
 from mkt_assets.privacy.event_decisions import Question
 from mkt_assets.privacy.event_numbers import refused_numbers
-from mkt_assets.privacy.event_words import SCHEMA
+from mkt_assets.privacy.event_taken import TEXTS
 from mkt_assets.privacy.fates import Fates
 from mkt_assets.privacy.policy import Policy, is_upstream
 from mkt_assets.privacy.pseudonyms import Key, make_pseudonyms
@@ -117,9 +117,10 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         decisions.decide(con, question)
         _make_orders(con, question)
         lineage_ids = [lineage_of[source] for source in sources]
-        guarded, closed = event_rows.clean_rows(con, question, folder)
+        clean = event_rows.clean_rows(con, question, folder)
         events = lake_sql(
-            guarded,
+            clean.rows,
+            carried=clean.carried,
             day=day,
             lineage_ids=lineage_ids,
             key_id=key.id,
@@ -128,12 +129,12 @@ def guard_events(  # noqa: PLR0913 - each is needed, none belongs to another
         quietly(con, f"copy ({events}) to '{sql_text(out)}' {_COPY}")
         _write_cookieless(con, question, lineage_ids, cookieless_out)
         _write_quarantine(con, question, quarantine_out)
-        redactions = _redactions(con, out, closed.unmarked) | refused_numbers(con, question.raw)
+        redactions = _redactions(con, out, clean.unmarked) | refused_numbers(con)
         fates = _fates(con, question, redactions=redactions, notes=_notes(con))
     finally:
         for table in _TABLES:
             quietly(con, f"drop table if exists {table}")
-        quietly(con, f"drop schema if exists {SCHEMA} cascade")
+        event_words.forget(con)
         event_rows.remove(folder)
     fates.check()
     return fates
@@ -210,12 +211,17 @@ def _write_cookieless(
         copy (
             select
                 date '{question.day}' as event_date,
-                {pii.redact_sql("raw.event_name")} as event_name,
-                count(*) as events,
+                {pii.redact_sql("told.event_name")} as event_name,
+                sum(told.events)::bigint as events,
                 ([{lineage}]::varchar[])[source] as lineage_id
-            from {question.raw} as raw
-            inner join guard_decided as decided on raw.row_id = decided.row_id
-            where decided.fate = '{decisions.COOKIELESS}'
+            from (
+                -- names are few: each is scanned once
+                select raw.event_name, source, count(*) as events
+                from {question.raw} as raw
+                inner join guard_decided as decided on raw.row_id = decided.row_id
+                where decided.fate = '{decisions.COOKIELESS}'
+                group by all
+            ) as told
             group by 2, 4 order by 2, 4
         ) to '{sql_text(out)}' {_COPY}
         """,
