@@ -161,10 +161,15 @@ TABLES: tuple[Table, ...] = (
     Table(
         "insights",
         "insights",
-        "The few things to know, ranked by the money at stake; empty when there is nothing to say.",
+        "The few things to know, ranked by expected money; empty when there is nothing to say.",
         ("rank",),
         (
-            Column("rank", "BIGINT", "1 has the most money at stake.", low=1),
+            Column(
+                "rank",
+                "BIGINT",
+                "1 has the most expected money: money at stake times certainty.",
+                low=1,
+            ),
             Column(
                 "kind",
                 "VARCHAR",
@@ -189,6 +194,13 @@ TABLES: tuple[Table, ...] = (
                 "Money at stake over four weeks.",
                 "currency",
                 low=0,
+            ),
+            Column(
+                "certainty",
+                "DOUBLE",
+                "How probable it is that there is something to it; 1 for facts.",
+                low=0,
+                high=1,
             ),
         ),
         needs=ADS,

@@ -62,9 +62,8 @@ def _events(grid: Grid) -> list[Event]:
     outcomes = judge_outcomes(grid, high)
     declines = ctr_declines(grid, high | lost.at)
     found = []
-    for flags in (
-        spikes, outcomes.spikes, outcomes.drops, lost, declines, zero_spends(grid.spend)
-    ):  # fmt: skip
+    stops = zero_spends(grid.spend, grid.dates)
+    for flags in (spikes, outcomes.spikes, outcomes.drops, lost, declines, stops):
         events = events_of(flags)
         for event in events:
             explain(event, grid, flags, ~outcomes.unusual)

@@ -1,4 +1,4 @@
-"""The five to ten things to know, ranked by the money at stake; nothing where there is nothing.
+"""The five to ten things to know, by money at stake and certainty; nothing where there is nothing.
 
 Choosing and ranking only: the stories themselves are told in stories and structure.
 """
@@ -20,7 +20,10 @@ from mkt_assets.insights.structure import (
     weekday_story,
 )
 
-COLUMNS = ("rank", "kind", "subject", "headline", "evidence", "action", "money_at_risk")
+COLUMNS = (
+    "rank", "kind", "subject", "headline", "evidence", "action", "money_at_risk", "certainty",
+)  # fmt: skip
+TEXTS = COLUMNS[1:6]
 #: no kind and no campaign fills the list: the sixth anomaly is in the table of anomalies
 KIND_LIMITS = {"anomaly": 5, "trend": 3, "life_cycle": 2}
 SUBJECT_LIMIT = 2
@@ -36,7 +39,7 @@ def compose(
     currency: str = "USD",
     limit: int = 10,
 ) -> pd.DataFrame:
-    """The insights of a run, the most money at stake first.
+    """The insights of a run, the most expected money (money at stake times certainty) first.
 
     Args:
         daily: as for ``anomalies.detect``.
@@ -47,9 +50,10 @@ def compose(
 
     Returns:
         ``rank`` (1 is first), ``kind``, ``subject``, one ``headline``, the ``evidence`` with the
-        table and key that its numbers come from, one ``action``, and ``money_at_risk`` over four
-        weeks. Events older than four weeks are no news. Each topic of a campaign is told once,
-        by the story with the most money. Empty when there is nothing to say.
+        table and key that its numbers come from, one ``action``, ``money_at_risk`` over four weeks,
+        and ``certainty``, the probability that there is something to it (``certainty_of``; 1 for
+        facts). Events older than four weeks are no news. Each topic of a campaign is told once,
+        by the story with the most expected money. Empty when there is nothing to say.
 
     Raises:
         InputError: as ``anomalies.detect``.
@@ -77,8 +81,8 @@ def _dated(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
 
 
 def _choose(stories: list[Story], least: float, limit: int) -> list[Story]:
-    """The dearest stories, each topic once, no kind and no campaign crowding out the others."""
-    ranked = sorted(stories, key=lambda s: (-float(np.nan_to_num(s.money)), s.kind, s.subject))
+    """The stories worth most, each topic once, no kind and no campaign crowding out the others."""
+    ranked = sorted(stories, key=lambda s: (-float(np.nan_to_num(s.expected)), s.kind, s.subject))
     kinds: Counter[str] = Counter()
     subjects: Counter[str] = Counter()
     topics: set[tuple[str, str]] = set()
@@ -86,7 +90,7 @@ def _choose(stories: list[Story], least: float, limit: int) -> list[Story]:
     for story in ranked:
         full = kinds[story.kind] >= KIND_LIMITS.get(story.kind, 1)
         full = full or subjects[story.subject] >= SUBJECT_LIMIT or len(chosen) >= limit
-        if full or story.topic in topics or not story.money >= least or not story.money > 0:
+        if full or story.topic in topics or not story.expected >= least or not story.money > 0:
             continue
         kinds[story.kind] += 1
         subjects[story.subject] += 1
@@ -96,10 +100,12 @@ def _choose(stories: list[Story], least: float, limit: int) -> list[Story]:
 
 
 def _frame(stories: list[Story]) -> pd.DataFrame:
-    rows = [
-        (rank, s.kind, s.subject, s.headline, s.evidence, s.action, round(s.money, 2))
-        for rank, s in enumerate(stories, start=1)
-    ]
+    rows = [(rank, *_row(story)) for rank, story in enumerate(stories, start=1)]
     out = pd.DataFrame(rows, columns=list(COLUMNS))
-    kinds = dict.fromkeys(COLUMNS[1:-1], "str")
-    return out.astype({"rank": "int64", "money_at_risk": "float64", **kinds})
+    numbers = {"rank": "int64", "money_at_risk": "float64", "certainty": "float64"}
+    return out.astype(numbers | dict.fromkeys(TEXTS, "str"))
+
+
+def _row(s: Story) -> tuple[object, ...]:
+    said = (s.kind, s.subject, s.headline, s.evidence, s.action)
+    return (*said, round(s.money, 2), round(s.certainty, 4))

@@ -14,18 +14,19 @@ from mkt_assets.insights.baseline import trailing_sum
 from mkt_assets.insights.baskets import expect_baskets
 from mkt_assets.insights.flags import Flags
 from mkt_assets.insights.grid import BoolArray, FloatArray, Grid, IntArray
+from mkt_assets.insights.market import step_chances
 from mkt_assets.insights.rates import Expected, count_score, expect
 from mkt_assets.insights.scan import Changes, Scan, inflation, of_amounts, scan, windows
 from mkt_assets.insights.spend import run_length
 
 #: conversions are judged by rates learnt from days so long ago: a drop's own days are not in them
 GAP = 8
-#: a drop costs between a third and nearly all of the conversions and lasts up to nine days;
-#: a campaign has one in some twenty months
-DROPS = Changes((0.65, 0.55, 0.45, 0.35, 0.25, 0.15), (1, 2, 3, 4, 5, 6, 7, 9), 0.6)
+#: a drop costs between a third and nearly all of the conversions and lasts from three days to a
+#: week and a half (a bad day or two is mostly noise); a campaign has one in 20 months
+DROPS = Changes((0.65, 0.55, 0.45, 0.35, 0.25, 0.15), (3, 4, 5, 6, 7, 8, 9, 10), 0.6)
 #: log odds from which a drop is reported: at the largest F1 one reports what is half as probable
 #: as that F1 (Lipton and others, 2014); more certain ones keep the false share far below
-DROP_LOG_ODDS = -1.25
+DROP_LOG_ODDS = -1.0
 #: at least this much of the expected conversions must be missing for a marketer to act
 DROP_LEAST = 0.28
 #: a drop that goes on for so long is the new normal, and is learnt as such
@@ -57,10 +58,11 @@ def judge_outcomes(grid: Grid, high: BoolArray) -> Outcomes:
     Days of ``high`` spend (other clicks than usual) are not judged for drops. Two passes: days
     that are unusual, or found in a drop, teach the rates of later days nothing.
     """
-    model = expect(grid.conversions, grid.clicks, high, GAP)
+    steps = step_chances(grid)
+    model = expect(grid.conversions, grid.clicks, high, GAP, step_chance=steps)
     drops, spikes = performance_drops(model, high), revenue_spikes(grid, model, high)
     spiked = _covered(spikes)
-    model = expect(grid.conversions, grid.clicks, high, GAP, _covered(drops) | spiked)
+    model = expect(grid.conversions, grid.clicks, high, GAP, _covered(drops) | spiked, steps)
     spikes = revenue_spikes(grid, model, high | spiked)
     return Outcomes(performance_drops(model, high), spikes, high | spikes.at)
 

@@ -41,6 +41,21 @@ DISPERSION_HALF_LIFE = 120.0
 CUT_SD = 2.5
 
 
+def skew(mean: FloatArray, dispersion: FloatArray | float) -> FloatArray:
+    """Third central moment of a negative binomial count over its variance and mean.
+
+    Times (k^2 - 1) / 6 it moves the quantiles k standard deviations from the mean (Cornish and
+    Fisher, 1938): cut without it, small counts would lose more above than below.
+    """
+    out: FloatArray = 1 / mean + 2 * dispersion
+    return out
+
+
+def cut_aside(sd: float) -> float:
+    """By how much of the skew both quantiles ``sd`` standard deviations from the mean move."""
+    return (sd**2 - 1) / 6
+
+
 class Levels:
     """Each campaign's rate as discounted sums of counts and exposure, in several memories."""
 
@@ -101,7 +116,8 @@ class Day:
         self.judged = known & (mean > 0)
         self.mean = np.where(self.judged, mean, 1.0)
         sd = np.sqrt(self.mean + (variance + np.nan_to_num(rate_variance)) * self.mean**2)
-        low, high = self.mean - CUT_SD * sd, self.mean + CUT_SD * sd
+        aside = cut_aside(CUT_SD) * skew(self.mean, variance) * self.mean
+        low, high = self.mean - CUT_SD * sd + aside, self.mean + CUT_SD * sd + aside
         self.cut = np.where(self.judged, np.clip(self.seen, low, high), self.seen)
         # before there is a rate the counts themselves must say how much a day can tell
         self.weight = 1 / (1 + np.where(self.judged, self.mean, self.seen) * variance)
@@ -153,27 +169,43 @@ class Shared:
         """For each campaign, effect and variance as the others show it."""
         return self._level[:-1].copy(), self._variance[:-1].copy()
 
-    def see(self, ratio: FloatArray, variance: FloatArray, judges: BoolArray) -> None:
-        """Take in a day's counts relative to what was expected at yesterday's effect of all."""
+    def see(
+        self,
+        ratio: FloatArray,
+        variance: FloatArray,
+        skewed: FloatArray,
+        judges: BoolArray,
+        step_chance: float = STEP_CHANCE,
+    ) -> None:
+        """Take in a day's counts relative to what was expected at yesterday's effect of all.
+
+        ``skewed`` is each count's ``skew``. Here a small bias would add up day by day: levels,
+        learnt by what all share, follow weeks later.
+        """
         if judges.sum() < 2:  # noqa: PLR2004  nobody to share with
             self._variance = np.minimum(self._variance + DRIFT_SD**2, UNKNOWN_VAR)
             return
         weight = np.where(judges, 1 / np.where(judges, variance, 1.0), 0.0)
-        residual = np.where(judges, ratio - 1, np.nan)
+        # the median of a skewed law lies below its mean by a sixth of this skew
+        residual = np.where(judges, ratio - 1 + skewed / 6, np.nan)
         middle = float(weighted_median(residual[None], weight[None])[0])
         reach = SHARED_CUT_SD * np.sqrt(np.where(judges, variance, 1.0))
-        cut = middle + np.clip(np.where(judges, residual, middle) - middle, -reach, reach)
+        aside = cut_aside(SHARED_CUT_SD) * skewed
+        beside = np.where(judges, ratio - 1, middle) - middle
+        cut = middle + np.clip(beside, aside - reach, aside + reach)
         without = np.append(weight, 0.0)
         total = weight.sum() - without
         mean = ((weight * cut).sum() - np.append(weight * cut, 0.0)) / total
-        seen = np.log1p(np.clip(mean, -0.9, None)) + self._level[-1] - self._level
-        self._update(seen, 1 / total + DAY_SD**2)
+        # the log of a noisy mean is too low by half its variance
+        seen = np.log1p(np.clip(mean, -0.9, None)) + 0.5 / total
+        seen += self._level[-1] - self._level
+        self._update(seen, 1 / total + DAY_SD**2, step_chance)
 
-    def _update(self, seen: FloatArray, noise: FloatArray) -> None:
+    def _update(self, seen: FloatArray, noise: FloatArray, step_chance: float) -> None:
         """Posterior under a mixture of drift and step, moment-matched to one normal law."""
         drift, step = self._variance + DRIFT_SD**2, self._variance + STEP_SD**2
         log_odds = (
-            np.log(STEP_CHANCE / (1 - STEP_CHANCE))
+            np.log(step_chance / (1 - step_chance))
             + 0.5 * np.log((drift + noise) / (step + noise))
             + 0.5 * seen**2 * (1 / (drift + noise) - 1 / (step + noise))
         )

@@ -29,6 +29,8 @@ LEAST_SPREAD = 1e-3
 MEMORY_HOURS, REFIT_HOURS, LAW_LEAST = 1_008, 24, 72
 #: the largest tenth makes the tail; beyond it nothing is empirical
 TAIL_SHARE = 0.10
+#: hours over which surprises add up: a spike shows in one, a cluster of dear hours in three
+SPANS = (1, 3)
 #: a probability of 1e-12 is as improbable as it gets: score 1
 SUREST = 12.0
 #: one alarm for one thing: a day and a half, unless it gets worse
@@ -58,9 +60,10 @@ def detect_rates(series: pd.DataFrame) -> pd.DataFrame:
 
     The score of an hour uses that hour and those before it only. On the log scale: the residual
     from the median of the last 12 hours and a causal hour-of-day profile, less what the last
-    residual lets expect (first-order autocorrelation), over a running spread. Its tail
-    probability is the empirical one in the bulk; in the outer tenth it falls exponentially, at
-    the mean excess of the past: a power law of the rate itself (Pickands 1975, shape 0).
+    residual lets expect (first-order autocorrelation), over a running spread. This and its mean
+    over three hours are each judged by their own past: the tail probability is the empirical one in
+    the bulk; in the outer tenth it falls exponentially, at the mean excess of the past: a power law
+    of the rate itself (Pickands 1975, shape 0). The lesser counts, times two (Bonferroni).
     O(n log n).
     """
     stamps, value = _checked(series)
@@ -144,9 +147,14 @@ def _median_before(x: pd.Series, window: int, least: int) -> pd.Series:
 
 
 def _surprise(innovation: FloatArray) -> FloatArray:
-    """-log10 of the tail probability of each value among those before, both sides, in [0, 1]."""
-    either = np.maximum(_improbability(innovation), _improbability(-innovation))
-    surprise: FloatArray = np.clip((either - np.log10(2)) / SUREST, 0.0, 1.0)
+    """-log10 of the tail probability of what came, among what came before, in [0, 1].
+
+    The least probable of the means over each span, on either side; all of them are paid for.
+    """
+    hours = pd.Series(innovation)
+    means = [hours.rolling(span).mean().to_numpy("float64") for span in SPANS]
+    least = np.max([_improbability(side * mean) for mean in means for side in (1, -1)], axis=0)
+    surprise: FloatArray = np.clip((least - np.log10(2 * len(SPANS))) / SUREST, 0.0, 1.0)
     return surprise
 
 

@@ -13,11 +13,13 @@ from mkt_assets.insights.grid import BoolArray, FloatArray
 from mkt_assets.insights.rate_filter import (
     SHARED_LEAST_COUNTS,
     SHARED_LOWEST,
+    STEP_CHANCE,
     Day,
     Dispersion,
     Levels,
     Shared,
     Weekdays,
+    skew,
 )
 
 
@@ -37,26 +39,31 @@ class Expected:
     effective: FloatArray
 
 
-def expect(
+def expect(  # noqa: PLR0913, PLR0917  counts, what brought them, and what is known of the days
     counts: FloatArray,
     exposure: FloatArray,
     odd: BoolArray,
     gap: int = 1,
     late: BoolArray | None = None,
+    step_chance: FloatArray | None = None,
 ) -> Expected:
     """What ``exposure`` should have brought at the rate of the days ending ``gap`` days before.
 
     Days marked ``odd`` (on the day itself) or ``late`` (up to ``gap`` - 1 days after it) teach
     nothing: no younger day than ``gap`` is learnt from, so a late mark is read in time.
+    ``step_chance`` (days,) says how likely it is that what all campaigns share has made a step.
     """
     known = np.isfinite(counts) & np.isfinite(exposure) & (exposure > 0)
     teaches = known & ~odd if late is None else known & ~odd & ~late
     state = _Rates(counts.shape[1])
+    steps = np.full(len(counts), STEP_CHANCE) if step_chance is None else step_chance
     out = [np.full_like(counts, np.nan) for _ in range(4)]
     for today in range(len(counts)):
         shown = np.where(known[today], exposure[today], np.nan)
         for row, values in zip(
-            out, state.judge(today, counts[today], shown, odd[today]), strict=True
+            out,
+            state.judge(today, counts[today], shown, odd[today], float(steps[today])),
+            strict=True,
         ):
             row[today] = values
         past = today - gap + 1
@@ -77,7 +84,7 @@ class _Rates:
         self.foreseen_at: list[float] = []
 
     def judge(
-        self, today: int, seen: FloatArray, exposure: FloatArray, odd: BoolArray
+        self, today: int, seen: FloatArray, exposure: FloatArray, odd: BoolArray, step_chance: float
     ) -> tuple[FloatArray, ...]:
         """Expected counts, daily and baseline variance, and effective exposure of a day."""
         rate, rate_variance = self.levels.rate()
@@ -88,14 +95,19 @@ class _Rates:
         judges = (of_all >= SHARED_LEAST_COUNTS) & ~odd
         mean = np.where(judges, of_all, 1.0)
         noise = 1 / mean + daily + np.where(judges, rate_variance, 0.0) + weekday_variance
-        self.shared.see(seen / mean, noise, judges)
+        self.shared.see(seen / mean, noise, skew(mean, daily), judges, step_chance)
         self.shared_at.append(self.shared.of_all)
         effect, effect_variance = self.shared.of_others
         # when all of them lose more than half at once it is no holiday but an outage
         effect = np.maximum(effect, SHARED_LOWEST)
         effective = due * np.exp(effect)
-        baseline = rate_variance + weekday_variance + effect_variance
-        return effective * rate, daily, baseline, effective
+        # the errors of seven weekdays' effects have nothing to do with each other
+        return (
+            effective * rate,
+            daily + weekday_variance,
+            rate_variance + effect_variance,
+            effective,
+        )
 
     def learn(self, past: int, seen: FloatArray, exposure: FloatArray, teaches: BoolArray) -> None:
         """Take in a day, with the shared effect as it was seen then."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mkt_assets.insights.stories import RECENT_DAYS, Context, Story
+from mkt_assets.insights.stories import RECENT_DAYS, Context, Story, certainty_of
 
 #: 52 whole weeks: the same season and the same weekdays
 YEAR_DAYS = 364
@@ -74,4 +74,5 @@ def _story(
         else "Plan lower budgets for the weeks ahead and do not take the fall for a fault.",
         money=now * abs(ratio - 1),
         topic=("account", "season"),
+        certainty=certainty_of(steps[0][1]),
     )

@@ -7,6 +7,7 @@ its own weekly habit judges a stop. What the money brought is judged in outcomes
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from mkt_assets.insights.baseline import (
     MAD_TO_SD,
@@ -40,6 +41,8 @@ RUNS_SHARE, RUNS_LEAST, RUNS_WEEKS = 0.75, 2, 4
 HABIT_SHARE = 0.15
 #: days ago at which the same day of the last month lay, and of the month before that
 LAST_MONTH, MONTH_BEFORE = (28, 29, 30, 31), (59, 60, 61, 62)
+#: until this day of a month no monthly budget is used up
+EARLY_IN_MONTH = 15
 #: without spend for a week a campaign counts as ended
 ENDED_DAYS = 7
 
@@ -103,18 +106,25 @@ def _fell_back(jump: FloatArray, high: BoolArray, length: int) -> BoolArray:
     return calm
 
 
-def _monthly_pause(missed: BoolArray) -> BoolArray:
-    """Days on which spend was missed a month ago and two months ago: a schedule, not a stop."""
+def _monthly_pause(missed: BoolArray, dates: pd.DatetimeIndex) -> BoolArray:
+    """Days on which spend was missed a month ago and two months ago: a schedule, not a stop.
+
+    In the first half of a month once is enough, if it was on the same day of the month: no monthly
+    budget has run out by then.
+    """
     none = missed.astype("float64")
     paused = [
         np.any([shift(none, days) == 1.0 for days in month], axis=0)
         for month in (LAST_MONTH, MONTH_BEFORE)
     ]
-    both: BoolArray = paused[0] & paused[1]
-    return both
+    month_ago = dates.get_indexer(dates - pd.DateOffset(months=1))
+    early = (dates.day <= EARLY_IN_MONTH) & (month_ago >= 0)
+    same_day = early[:, None] & missed[month_ago]
+    scheduled: BoolArray = (paused[0] & paused[1]) | same_day
+    return scheduled
 
 
-def zero_spends(spend: FloatArray) -> Flags:
+def zero_spends(spend: FloatArray, dates: pd.DatetimeIndex) -> Flags:
     """A running campaign without spend on a day on which it usually runs.
 
     A weekday off, a monthly pause, an irregular flight and a campaign that has ended are none.
@@ -131,7 +141,7 @@ def zero_spends(spend: FloatArray) -> Flags:
     missed = trailing_sum((due & zero).astype("float64"), 28, 8)
     habit = missed > HABIT_SHARE * np.maximum(due_days, 7)
     center, _ = expected_spend(spend)
-    at = zero & due & alive & ~habit & ~_monthly_pause(zero & due) & np.isfinite(center)
+    at = zero & due & alive & ~habit & ~_monthly_pause(zero & due, dates) & np.isfinite(center)
     rows = np.arange(len(spend))[:, None] + np.zeros_like(spend, dtype=np.int64)
     # how surprising a stop is grows with the number of days on which there was none
     score = np.sqrt(2 * np.log(2 + trailing_sum(on, SPREAD_DAYS, 1)))

@@ -20,7 +20,10 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 @dataclass(frozen=True)
 class Story:
-    """One candidate insight; ``topic`` is what it speaks of, so that nothing is told twice."""
+    """One candidate insight; ``topic`` is what it speaks of, so that nothing is told twice.
+
+    ``certainty`` is the probability, in (0, 1], that there is something to it; facts have 1.
+    """
 
     kind: str
     subject: str
@@ -29,6 +32,23 @@ class Story:
     action: str
     money: float
     topic: tuple[str, str]
+    certainty: float = 1.0
+
+    @property
+    def expected(self) -> float:
+        """Money at stake times certainty: what it is worth to look."""
+        return self.money * self.certainty
+
+
+def certainty_of(p: float) -> float:
+    """At most how probable an effect is after a p-value, if it was as likely as not before.
+
+    1 / (1 + B) with the bound B = -e p ln p on the Bayes factor of no effect (Sellke, Bayarri and
+    Berger, 2001): p of .05 leaves .71, .01 leaves .89, .001 leaves .98. From p of 1 / e on: .5.
+    """
+    if p <= 0:
+        return 1.0
+    return float(1 / (1 - np.e * p * np.log(p))) if p < 1 / np.e else 0.5
 
 
 @dataclass(frozen=True)
@@ -131,7 +151,15 @@ def _anomaly_story(context: Context, row: Any) -> Story:
         action=action,
         money=row.money_at_risk,
         topic=(row.campaign, about),
+        certainty=certainty_of(_upper_tail(row.score)),
     )
+
+
+def _upper_tail(score: float) -> float:
+    """Chance of a score so high by noise alone."""
+    from scipy.special import ndtr
+
+    return float(ndtr(-score))
 
 
 def _amounts(context: Context, row: Any) -> str:
@@ -184,6 +212,7 @@ def _money_trend(context: Context, row: Any) -> Story:
         else "See whether it can take more budget: raise it in small steps and watch the return.",
         money=money,
         topic=(row.campaign, "revenue down" if falls else "revenue up"),
+        certainty=certainty_of(row.p_value),
     )
 
 
@@ -203,5 +232,6 @@ def _fatigue(row: Any) -> list[Story]:
             action=_EVENTS["ctr_decline"][2],
             money=row.revenue * -change / before / 2,
             topic=(row.campaign, "click rate"),
+            certainty=certainty_of(row.p_value),
         )
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mkt_assets.insights.stories import RECENT_DAYS, Context, Story, day
+from mkt_assets.insights.stories import RECENT_DAYS, Context, Story, certainty_of, day
 from mkt_assets.marts.metrics import kpi_frame
 
 #: a campaign younger than this is new; one without spend for this long has ended
@@ -46,7 +46,8 @@ def weekday_story(context: Context) -> list[Story]:
     logs = np.log(returns.to_numpy("float64"))
     gaps = logs - (logs.sum(axis=1, keepdims=True) - logs) / 6
     worst = int(gaps.mean(axis=0).argmin())
-    if _one_sided_p(gaps[:, worst]) >= WEEKDAY_P:
+    by_chance = _one_sided_p(gaps[:, worst])
+    if by_chance >= WEEKDAY_P:
         return []
     mine, others = table[table["weekday"] == worst], table[table["weekday"] != worst]
     low, high = _roas(mine), _roas(others)
@@ -66,6 +67,8 @@ def weekday_story(context: Context) -> list[Story]:
             action=f"Test lower bids on {name} and move the money to the better days.",
             money=spent * (high - low),
             topic=("account", "weekday"),
+            # the weakest of seven was picked
+            certainty=certainty_of(len(WEEKDAYS) * by_chance),
         )
     ]
 
@@ -181,6 +184,7 @@ def budget_story(context: Context) -> list[Story]:
             "compare.",
             money=money,
             topic=("account", "budget"),
+            certainty=_difference_certainty(low, high),
         )
     ]
 
@@ -200,6 +204,13 @@ def _returns(recent: pd.DataFrame) -> pd.DataFrame:
 def _clearly_better(low: Any, high: Any) -> bool:
     beyond_chance = high.roas - low.roas > SHIFT_Z * np.hypot(low.error, high.error)
     return bool(beyond_chance and high.roas >= SHIFT_RATIO * low.roas)
+
+
+def _difference_certainty(low: Any, high: Any) -> float:
+    from scipy.special import ndtr
+
+    error = float(np.hypot(low.error, high.error))
+    return certainty_of(float(ndtr((low.roas - high.roas) / error))) if error else 1.0
 
 
 def _gain(low: Any, high: Any) -> tuple[float, float]:

@@ -231,17 +231,27 @@ def test_text_in_a_number_a_repeated_key_and_a_missing_column_are_refused(
 
 
 def test_a_monthly_pause_is_learnt_and_a_stop_elsewhere_is_not_excused() -> None:
-    """The first two pauses cannot be known as a schedule; from the third on it is one."""
+    """A second pause on the same first days of a month is a schedule: no budget is used up yet."""
     daily = make_daily(5, 200)
     pause = (daily["campaign"] == "campaign_1") & (daily["date"].dt.day <= 2)
     amounts = ["spend", "impressions", "clicks", "conversions", "revenue"]
     daily.loc[pause, amounts] = 0
     found = detect(daily)
     starts = found.loc[found["type"] == "zero_spend", "start"]
-    assert (starts < "2025-04-01").all()
+    assert (starts < "2025-03-01").all()
     daily.loc[days_of(daily, "campaign_1", "2025-06-11", "2025-06-12"), amounts] = 0
     found = detect(daily)
     assert pd.Timestamp("2025-06-11") in found.loc[found["type"] == "zero_spend", "start"].tolist()
+
+
+def test_a_budget_that_runs_out_late_in_the_month_is_told_twice_before_it_is_a_habit() -> None:
+    daily = make_daily(5, 200)
+    stop = (daily["campaign"] == "campaign_1") & daily["date"].dt.day.isin([26, 27])
+    daily.loc[stop, ["spend", "impressions", "clicks", "conversions", "revenue"]] = 0
+    found = detect(daily[daily["date"] >= "2025-01-20"])
+    stops = found.loc[found["type"] == "zero_spend", "start"]
+    assert set(stops.dt.strftime("%m-%d")) >= {"02-26", "03-26"}
+    assert (stops < "2025-05-01").all()
 
 
 def test_a_campaign_that_starts_yesterday_or_has_one_row_changes_nothing(

@@ -9,6 +9,7 @@ import pytest
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.insights import anomalies, trends
 from mkt_assets.insights.insights import COLUMNS, compose
+from mkt_assets.insights.stories import certainty_of
 
 from .conftest import days_of, make_daily
 
@@ -26,7 +27,8 @@ def test_a_troubled_month_is_told(troubled: pd.DataFrame) -> None:
     out = told(troubled[troubled["date"] <= "2025-04-28"])
     assert 5 <= len(out) <= 10
     assert out["rank"].tolist() == list(range(1, len(out) + 1))
-    assert out["money_at_risk"].is_monotonic_decreasing
+    assert (out["money_at_risk"] * out["certainty"]).is_monotonic_decreasing
+    assert out["certainty"].between(0.5, 1).all()
     assert (out["money_at_risk"] > 0).all()
     subjects = set(out.loc[out["kind"] == "anomaly", "subject"])
     assert {"campaign_0", "campaign_1", "campaign_2", "campaign_4"} <= subjects
@@ -80,6 +82,26 @@ def test_same_input_same_words(troubled: pd.DataFrame) -> None:
 def test_the_limit_keeps_the_dearest(troubled: pd.DataFrame) -> None:
     every, two = told(troubled), told(troubled, limit=2)
     pd.testing.assert_frame_equal(every.head(2), two)
+
+
+def test_less_money_for_sure_comes_before_more_by_chance(calm: pd.DataFrame) -> None:
+    """Two events alike but for money and score: the surer one first, and the same way twice."""
+    event = {
+        "campaign": "campaign_0", "channel": "search", "metric": "conversions",
+        "type": "performance_drop", "start": calm["date"].max(), "end": calm["date"].max(),
+        "detected_on": calm["date"].max(), "score": 5.0, "expected": 50.0, "actual": 10.0,
+        "money_at_risk": 9_000.0, "cause": "rate",
+    }  # fmt: skip
+    dearer = event | {"campaign": "campaign_1", "score": 1.5, "money_at_risk": 10_000.0}
+    events = pd.DataFrame([dearer, event])
+    out = compose(calm, events, trends.compute(calm))
+    assert out.loc[out["kind"] == "anomaly", "subject"].tolist() == ["campaign_0", "campaign_1"]
+    pd.testing.assert_frame_equal(out, compose(calm, events.iloc[::-1], trends.compute(calm)))
+
+
+@pytest.mark.parametrize(("p", "certainty"), [(0.0, 1), (0.01, 0.889), (0.05, 0.711), (0.9, 0.5)])
+def test_a_p_value_becomes_a_certainty(p: float, certainty: float) -> None:
+    assert certainty_of(p) == pytest.approx(certainty, abs=0.001)
 
 
 def test_nothing_to_say() -> None:

@@ -72,6 +72,17 @@ def test_a_spike_and_a_dip_are_found_at_once_and_told_again_only_if_worse(factor
     assert score.loc[700] > score.drop(index=range(700, 740)).max()
 
 
+def test_hours_that_are_each_a_little_dear_add_up() -> None:
+    """Three hours, none of them beyond the noise, tell more than the last of them alone."""
+    alone, together = [], []
+    for seed in range(8):
+        for first, scores in ((702, alone), (700, together)):
+            rates = make_rates(seed=seed)
+            rates.loc[first:702, "value"] *= 1.3
+            scores.append(detect_rates(rates)["score"].loc[700:703].max())
+    assert np.mean(together) > 1.3 * np.mean(alone)
+
+
 def test_a_new_price_level_is_found_and_then_usual() -> None:
     rates = make_rates()
     rates.loc[600:, "value"] *= 2.5

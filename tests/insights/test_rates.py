@@ -109,3 +109,28 @@ def test_nothing_reads_a_later_day_or_mark(
     part = expect(counts[:cut], exposure[:cut], odd[:cut], gap, unmarked)
     for name in ("counts", "daily", "baseline", "effective"):
         np.testing.assert_array_equal(getattr(whole, name)[:cut], getattr(part, name))
+
+
+def test_small_skewed_counts_are_expected_neither_too_high_nor_too_low() -> None:
+    """Cut evenly about the mean, counts lose more above than below, and what all share sinks."""
+    rng = np.random.default_rng(5)
+    exposure = np.full((500, 40), 1000.0)
+    counts = rng.poisson(1.5 * rng.gamma(20, 1 / 20, exposure.shape)).astype("float64")
+    model = expect(counts, exposure, calm(counts), gap=8)
+    assert np.nanmean(model.counts[200:]) == pytest.approx(1.5, rel=0.01)
+
+
+def test_a_step_that_is_announced_is_followed_at_once() -> None:
+    shared = np.ones(200)
+    shared[150:155] = 1.3
+    errors = []
+    for chance in (0.02, 0.7):
+        steps = np.full(200, 0.02)
+        steps[[150, 155]] = chance
+        off = []
+        for seed in range(5):
+            counts, exposure, mean = account(campaigns=4, seed=seed, shared=shared)
+            model = expect(counts, exposure, calm(counts), 8, step_chance=steps)
+            off.append(off_by(model, mean, slice(150, 157)))
+        errors.append(np.mean(off))
+    assert errors[1] < 0.9 * errors[0]
