@@ -46,15 +46,17 @@ sys.exit(done.returncode)
 
 _EVENTS = """
     with raw as (
-        select i, i // 10 as visit, i % 10 as step,
-            (hash($day::varchar || (i // 10)::varchar) // 4)::bigint as dice
+        -- visits that began the day before, too: what of them is after midnight is of this day
+        select began, i, i // 10 as visit, i % 10 as step,
+            (hash(began::varchar || (i // 10)::varchar) // 4)::bigint as dice
         from range($rows) as numbers (i)
+        cross join (values ($day::date), ($day::date - 1)) as days (began)
     ),
     visits as (
         select *,
             -- a few visitors come often, most once
             'u' || (case when dice % 3 = 0 then dice % ($users // 50) else dice % $users end) as visitor,
-            (epoch_us($day::timestamp) + (dice // 1000) % 86400000000)::bigint as started
+            (epoch_us(began::timestamp) + (dice // 1000) % 86400000000)::bigint as started
         from raw
     )
     select
@@ -64,7 +66,7 @@ _EVENTS = """
             when 9 then case when dice % 50 = 0 then 'purchase' when dice % 1500 = 1 then 'refund'
                 else 'user_engagement' end
             else 'page_view' end as event_name,
-        md5(visit::varchar || step || $day::varchar) as event_key,
+        md5(visit::varchar || step || began::varchar) as event_key,
         md5(visitor) || md5(visitor || '.') as user_key,
         (started // 1000000)::bigint as ga_session_id,
         'web' as stream_id,
@@ -77,7 +79,7 @@ _EVENTS = """
         case when step = 1 and dice % 5 < 3 then 'campaign ' || dice % 20 end as param_campaign,
         ['desktop', 'mobile', 'tablet'][dice % 3 + 1] as device_category,
         'Germany' as country,
-        case when step = 9 then 'T' || $day::varchar || (visit - (dice % 100)::int // 98) end as transaction_id,
+        case when step = 9 then 'T' || began::varchar || (visit - (dice % 100)::int // 98) end as transaction_id,
         'EUR' as currency,
         case when step = 9 then (dice % 9000)::decimal(18, 4) / 100 end as purchase_revenue,
         case when step = 9 then 5 end as refund_value,
@@ -85,6 +87,7 @@ _EVENTS = """
             'item_revenue': 10}] end as items,
         'events-' || $day::varchar as lineage_id
     from visits
+    where make_timestamp(started + step * 20000000)::date = $day::date
 """
 _ADS = """
     select

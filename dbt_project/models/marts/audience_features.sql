@@ -4,10 +4,6 @@
 {{ config(
     materialized=by_days(),
     incremental_strategy='replace_keys',
-    post_hook="{{ keep_told(
-        'days_since_last_seen',
-        days_between('last_seen_date', '(select max(last_seen_date) from ' ~ this ~ ')')
-    ) }}",
     meta={'dates': {
         'column': 'last_seen_date',
         'follows': {'int_user_days': [0, 0], 'fct_sessions': [0, 0], 'fct_purchases': [0, 0]},
