@@ -215,7 +215,8 @@ def rows_in(case: Case) -> int | None:
     Of Parquet the footer says it, of NDJSON each line that is not blank is a row. Of CSV it is said where the csv
     module, strict, finds records whose quotes are whole; a record of nothing but empty cells is none, in rates and ad
     sources one of nothing but blanks neither. The delimiter is what the file was written with: where a mutation made the
-    header look like another one, nobody can say.
+    header look like another one, nobody can say, nor where a record of several lines has too many or too few cells: the
+    product takes its quote for a stray one and reads on at its second line, so as to lose none.
     """
     if case.content is None:
         return None
@@ -244,6 +245,10 @@ def _records(text: str, delimiter: str, bare: Callable[[str], str]) -> int | Non
         return None
     records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     filled = [record for record in records if any(map(bare, record))]
+    if any(
+        "\n" in cell or "\r" in cell for row in filled if len(row) != len(filled[0]) for cell in row
+    ):
+        return None
     # blank lines of blanks alone above the header are no rows
     first = next(
         (place for place, record in enumerate(filled) if any(map(str.strip, record))), None
