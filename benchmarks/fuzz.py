@@ -24,13 +24,14 @@ import json
 import os
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from multiprocessing import connection, get_context
 from pathlib import Path
@@ -56,7 +57,6 @@ from mkt_assets.settings import Settings, load_settings
 
 DAY = files.DAY
 KEY = Key("fuzz", bytes(range(32)))
-SEEDS = {"rates": "currency_rates.csv", "ad_sources": "ad_sources.csv"}
 _FATES = (
     "rows_kept",
     "rows_dropped_consent",
@@ -79,7 +79,7 @@ def _settings(folder: Path, table: str, path: Path) -> Settings:
         "contacts_uri": str(path if table == "contacts" else folder / "no.csv"),
         "experiments_uri": str(path if table == "experiments" else folder / "no.csv"),
     }
-    if table in SEEDS:
+    if table in files.SEEDS:
         given[f"{table}_uri"] = str(path)
     return load_settings(
         source="files", data_dir=folder / "data", pii_keys=json.dumps({"fuzz": KEY.secret.hex()}), phone_region="DE", **given
@@ -106,9 +106,9 @@ def _guarded_consent() -> bytes:
 
 def _read(table: str, known: Settings, lake: Lake) -> tuple[int | None, list[Landed]]:
     """The product's own way; of a seed the rows read, of anything else what was landed."""
-    if table in SEEDS:
+    if table in files.SEEDS:
         write_own_seeds(known, lake.guarded)
-        with (lake.guarded / SEEDS[table]).open(newline="") as written:
+        with (lake.guarded / files.SEEDS[table]).open(newline="") as written:
             return len(list(csv.DictReader(written))), []
     source = FileSource(lake, known)
     guard = Guard(lake, known, "fuzz", key=KEY)
@@ -165,7 +165,7 @@ def _ended(case: files.Case, path: Path, known: Settings, lake: Lake) -> Told:
         return {"how": FAULT, "faults": [fault], "said": str(error)[:2000]}
     expected = files.rows_in(case)
     told = json.dumps([asdict(item) for item in landed], default=str)
-    if case.table in SEEDS:
+    if case.table in files.SEEDS:
         faults = [] if expected in (seeds, None) else [f"{expected} rows in the file, {seeds} read"]
     else:
         faults = _unaccounted(lake, landed, expected)
@@ -279,25 +279,60 @@ def campaign(seed: int, many: int, limit: float) -> Iterator[Told]:
         reader.join()
 
 
+@dataclass
+class Tally:
+    """How the files ended, by input and by mutation."""
+
+    by_input: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    by_mutation: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    files: int = 0
+    rows: int = 0
+    faults: int = 0
+    cpu: float = 0.0
+    peak_mb: int = 0
+
+    def add(self, told: Told) -> None:
+        """One more; a fault is told at once."""
+        self.by_input[f"{told['table']} {told['kind']}"][told["how"]] += 1
+        for name in set(told["done"]):
+            self.by_mutation[name][told["how"]] += 1
+        self.files, self.rows = self.files + 1, self.rows + (told.get("rows") or 0)
+        self.cpu, self.peak_mb = self.cpu + told["cpu"], max(self.peak_mb, told["peak_mb"])
+        if told["how"] == FAULT:
+            self.faults += 1
+            done, what = ", ".join(told["done"]), "; ".join(told["faults"])
+            print(
+                f"case {told['case']}: {told['table']} {told['kind']}, {done}: {what}", flush=True
+            )
+
+    def show(self, seed: int) -> None:
+        """Print the tables."""
+        _table("input", self.by_input | {"all": sum(self.by_input.values(), Counter())})
+        _table("mutation", dict(sorted(self.by_mutation.items())))
+        print(
+            f"\n{self.files} files of seed {seed}, {self.rows:,} rows counted apart, {self.faults} faults, "
+            f"{self.cpu:.0f} CPU s, peak {self.peak_mb} MB"
+        )
+
+
 def _table(title: str, told: dict[str, Counter[str]]) -> None:
     print(
         f"\n| {title} | files | refused | every row, counted apart | every row, own count | faults |"
     )
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    total: Counter[str] = Counter()
     for name, ends in told.items():
-        print(
-            f"| {name} | {ends.total()} | {ends[REFUSED]} | {ends[COUNTED]} | {ends[OWN]} | {ends[FAULT]} |"
-        )
-        total.update(ends)
-    if title == "input":
-        print(
-            f"| all | {total.total()} | {total[REFUSED]} | {total[COUNTED]} | {total[OWN]} | {total[FAULT]} |"
-        )
+        counts = (ends.total(), ends[REFUSED], ends[COUNTED], ends[OWN], ends[FAULT])
+        print(f"| {name} | {' | '.join(map(str, counts))} |")
+
+
+def _replay(seed: int, number: int) -> int:
+    told = judge(mutations.make(seed, number))
+    print(json.dumps(told, indent=1, default=str))
+    return 1 if told["how"] == FAULT else 0
 
 
 def main() -> None:
-    """Run it, or one case of it."""
+    """Run it, or one case of it; ended early, it shows what it has."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -309,34 +344,16 @@ def main() -> None:
     for name in [n for n in os.environ if n.startswith("MKT_")]:
         del os.environ[name]
     if asked.case is not None:
-        told = judge(mutations.make(asked.seed, asked.case))
-        print(json.dumps(told, indent=1, default=str))
-        sys.exit(1 if told["how"] == FAULT else 0)
-    by_input: dict[str, Counter[str]] = defaultdict(Counter)
-    by_mutation: dict[str, Counter[str]] = defaultdict(Counter)
-    cpu, peak, rows, faulty = 0.0, 0, 0, 0
-    for told in campaign(asked.seed, asked.files, asked.limit):
-        by_input[f"{told['table']} {told['kind']}"][told["how"]] += 1
-        for name in set(told["done"]):
-            by_mutation[name][told["how"]] += 1
-        cpu, peak, rows = (
-            cpu + told["cpu"],
-            max(peak, told["peak_mb"]),
-            rows + (told.get("rows") or 0),
-        )
-        if told["how"] == FAULT:
-            faulty += 1
-            done = ", ".join(told["done"])
-            print(
-                f"case {told['case']}: {told['table']} {told['kind']}, {done}: {'; '.join(told['faults'])}",
-                flush=True,
-            )
-    _table("input", by_input)
-    _table("mutation", dict(sorted(by_mutation.items())))
-    print(
-        f"\n{asked.files} files of seed {asked.seed}, {rows} rows counted apart, {faulty} faults, {cpu:.0f} CPU s, peak {peak} MB"
-    )
-    sys.exit(1 if faulty else 0)
+        sys.exit(_replay(asked.seed, asked.case))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    tally = Tally()
+    try:
+        for told in campaign(asked.seed, asked.files, asked.limit):
+            tally.add(told)
+    except KeyboardInterrupt:
+        print("ended early")
+    tally.show(asked.seed)
+    sys.exit(1 if tally.faults else 0)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -29,6 +30,8 @@ ROW, RAW, FAULT = "_mkt_row", "_mkt_raw", "_mkt_fault"
 _OURS = (ROW, RAW, FAULT)
 #: rows held in memory at once
 _BATCH = 20_000
+#: DuckDB packs a record by the square of its fields: 10,000 take seconds, each time it is asked for
+_MOST_PACKED = 500
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def open_rows(con: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> Rows:
         relation = f"(from read_parquet('{sql_text(staged)}', hive_partitioning = false))"
     described = ask(con, f"describe {relation}", path)
     types = {name: duckdb.sqltype(type_) for name, type_, *_ in described if name not in _OURS}
-    if kind == "csv":
+    if kind == "csv" and len(types) <= _MOST_PACKED:
         cells = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in types)
         whole = f"coalesce({RAW}, to_json(struct_pack({cells}))::varchar)"
         relation = f"(select * replace ({whole} as {RAW}) from {relation})"
@@ -112,7 +115,8 @@ def _stage_lines(path: Path, staged: Path) -> None:
 
 def _stage_csv(path: Path, staged: Path) -> None:
     headers = text_rows.csv_header(path)
-    repeated = {h for h in headers if [x.lower() for x in headers].count(h.lower()) > 1}
+    times = Counter(header.lower() for header in headers)
+    repeated = {header for header in headers if times[header.lower()] > 1}
     if repeated:
         raise InputError(
             "two columns have one name",
@@ -125,14 +129,15 @@ def _stage_csv(path: Path, staged: Path) -> None:
         + [(ROW, pa.int64()), (RAW, pa.string()), (FAULT, pa.string())]
     )
     nothing = [None] * len(headers)
+    keeps_text = len(headers) > _MOST_PACKED
     with pq.ParquetWriter(staged, schema, compression="lz4") as writer:
         for batch in _batches(text_rows.csv_records(path)):
             cells = zip(*(r.fields or nothing for r in batch), strict=True)
             columns = [
                 *(pa.array([cell or None for cell in column], pa.string()) for column in cells),
                 pa.array([r.row for r in batch], pa.int64()),
-                # the text of a good row is in its cells
-                pa.array([r.raw if r.fault else None for r in batch], pa.string()),
+                # the text of a good row is in its cells, and packed from them where it is asked for
+                pa.array([r.raw if keeps_text or r.fault else None for r in batch], pa.string()),
                 pa.array([r.fault for r in batch], pa.string()),
             ]
             writer.write_batch(pa.record_batch(columns, schema=schema))

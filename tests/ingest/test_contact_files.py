@@ -157,3 +157,16 @@ def test_a_file_without_the_columns_is_refused_and_not_quoted(
     assert "jane" not in str(refusal.value)
     assert "roe@" not in str(refusal.value)
     assert refusal.value.__context__ is None
+
+
+@pytest.mark.parametrize("columns", [3, 600])
+def test_a_row_set_aside_keeps_its_text_however_wide_the_file_is(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, columns: int
+) -> None:
+    more = [f"extra_{number}" for number in range(columns - 3)]
+    header = ",".join(["subject_id,email,phone", *more])
+    rows = [",".join([*cells, *("x" for _ in more)]) for cells in (("s", "", ""), JANE)]
+    told, kept = read(con, written(tmp_path / "c.csv", *rows, header=header))
+    assert (told.rows_in, told.quarantined, len(kept)) == (2, {"no_contact": 1}, 1)
+    [(raw,)] = con.execute(f"select raw from '{tmp_path}/aside/c.parquet'").fetchall()
+    assert '"s"' in raw or raw.startswith("s,")
