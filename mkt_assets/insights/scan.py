@@ -37,12 +37,20 @@ CORRELATION_HIGH = 0.8
 
 @dataclass(frozen=True)
 class Changes:
-    """What changes are looked for: factors and lengths, each as likely, and how often they come."""
+    """What changes are looked for: factors, each as likely, lengths, and how often they come."""
 
     factors: Sequence[float]
     lengths: Sequence[int]
     #: changes of a campaign in a year
     yearly: float
+    #: how often each length comes, relative to the others; all alike if empty
+    weights: Sequence[float] = ()
+
+    def prior(self, length: int) -> float:
+        """How probable a change of this length and of one factor is on a day."""
+        weights = self.weights or [1.0] * len(self.lengths)
+        share = weights[list(self.lengths).index(length)] / sum(weights)
+        return self.yearly / 365 * share / len(self.factors)
 
 
 @dataclass(frozen=True)
@@ -161,7 +169,6 @@ def scan(
 
     ``seen`` is from ``windows``, ``inflated`` multiplies its variances.
     """
-    prior = changes.yearly / 365 / len(changes.lengths) / len(changes.factors)
     odds, best = {}, _nothing(next(iter(seen.values())).due)
     for days in changes.lengths:
         window = seen[days]
@@ -169,7 +176,9 @@ def scan(
         size = 1 / relative
         calm = likelihood(window.got, window.due, size)
         logs = [likelihood(window.got, f * window.due, size) - calm for f in changes.factors]
-        log_odds = np.where(window.known, np.log(prior) + np.logaddexp.reduce(logs), -np.inf)
+        log_odds = np.where(
+            window.known, np.log(changes.prior(days)) + np.logaddexp.reduce(logs), -np.inf
+        )
         odds[days] = np.exp(np.minimum(log_odds, HIGHEST_LOG))
         best = _better(best, log_odds, days, window, relative)
     longest = max(changes.lengths)
