@@ -82,7 +82,8 @@ def windows(model: Expected, skipped: BoolArray, lengths: Sequence[int]) -> dict
     """The sums over windows of each length that end each day, without the skipped days."""
     usable = np.isfinite(model.seen) & np.isfinite(model.counts) & (model.counts > 0) & ~skipped
     seen, mean = np.where(usable, model.seen, 0.0), np.where(usable, model.counts, 0.0)
-    daily = np.where(usable, model.daily, 0.0) * mean**2
+    # a window has each weekday once or twice: the errors of their effects are those of single days
+    daily = np.where(usable, model.daily + model.weekdays, 0.0) * mean**2
     baseline = np.where(usable, model.baseline, 0.0) * mean
     out = {}
     for days in lengths:
