@@ -1,6 +1,6 @@
 """How well ``detect_rates`` finds anomalies in hourly CPC and CPM series, on the Numenta scale.
 
-    python benchmarks/rates.py [--dev 1 11] [--test 101 121]
+    python benchmarks/rates.py [--dev 1 41] [--test 101 141]
 
 Corpora of six made-up series each, with known anomalies; the score is the standard profile of the
 Numenta Anomaly Benchmark, written here from its published formula (Lavin and Ahmad 2015). Nothing
@@ -253,8 +253,8 @@ def interval(values: list[float]) -> tuple[float, float]:
 def main() -> None:
     """Choose each threshold on the dev corpora, print the scores on the others."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dev", type=int, nargs=2, default=(1, 11))
-    parser.add_argument("--test", type=int, nargs=2, default=(101, 121))
+    parser.add_argument("--dev", type=int, nargs=2, default=(1, 41))
+    parser.add_argument("--test", type=int, nargs=2, default=(101, 141))
     given = parser.parse_args()
     dev = [corpus(seed) for seed in range(*given.dev)]
     test = [corpus(seed) for seed in range(*given.test)]

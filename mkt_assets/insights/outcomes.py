@@ -22,8 +22,14 @@ from mkt_assets.insights.spend import run_length
 #: conversions are judged by rates learnt from days so long ago: a drop's own days are not in them
 GAP = 8
 #: a drop costs between a third and nearly all of the conversions and lasts from three days to a
-#: week and a half (a bad day or two is mostly noise); a campaign has one in 20 months
-DROPS = Changes((0.65, 0.55, 0.45, 0.35, 0.25, 0.15), (3, 4, 5, 6, 7, 8, 9, 10), 0.6)
+#: week and a half; a bad day or two is mostly noise, so a tenth as likely: only a deep loss shows
+#: as soon as that, from its first day on. A campaign has one in 20 months
+DROPS = Changes(
+    (0.65, 0.55, 0.45, 0.35, 0.25, 0.15),
+    (1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
+    0.6,
+    (0.1, 0.1, 1, 1, 1, 1, 1, 1, 1, 1),
+)
 #: log odds from which a drop is reported: at the largest F1 one reports what is half as probable
 #: as that F1 (Lipton and others, 2014); more certain ones keep the false share far below
 DROP_LOG_ODDS = -1.0

@@ -27,9 +27,10 @@ from mkt_assets.insights.rate_filter import (
 class Expected:
     """Expected counts per day with the two parts of their uncertainty, (days, campaigns).
 
-    ``daily`` and ``baseline`` are relative variances: of a day by itself, and of what all days
-    of a window share. ``effective`` is the exposure with the weekday's and the shared effect in
-    it: ``counts`` is a plain rate times it. NaN where there is no baseline yet.
+    ``daily``, ``baseline`` and ``weekdays`` are relative variances: of a day by itself, of what all
+    days of a window share, and of the weekday's effect, each weekday's own. ``effective`` is the
+    exposure with the weekday's and the shared effect in it: ``counts`` is a plain rate times it.
+    NaN where there is no baseline yet.
     """
 
     counts: FloatArray
@@ -37,6 +38,7 @@ class Expected:
     daily: FloatArray
     baseline: FloatArray
     effective: FloatArray
+    weekdays: FloatArray | float = 0.0
 
 
 def expect(  # noqa: PLR0913, PLR0917  counts, what brought them, and what is known of the days
@@ -57,7 +59,7 @@ def expect(  # noqa: PLR0913, PLR0917  counts, what brought them, and what is kn
     teaches = known & ~odd if late is None else known & ~odd & ~late
     state = _Rates(counts.shape[1])
     steps = np.full(len(counts), STEP_CHANCE) if step_chance is None else step_chance
-    out = [np.full_like(counts, np.nan) for _ in range(4)]
+    out = [np.full_like(counts, np.nan) for _ in range(5)]
     for today in range(len(counts)):
         shown = np.where(known[today], exposure[today], np.nan)
         for row, values in zip(
@@ -69,8 +71,9 @@ def expect(  # noqa: PLR0913, PLR0917  counts, what brought them, and what is kn
         past = today - gap + 1
         if past >= 0:
             state.learn(past, counts[past], exposure[past], teaches[past])
-    expected, daily, baseline, effective = out
-    return Expected(expected, np.where(known, counts, np.nan), daily, baseline, effective)
+    expected, daily, baseline, effective, weekdays = out
+    observed = np.where(known, counts, np.nan)
+    return Expected(expected, observed, daily, baseline, effective, weekdays)
 
 
 class _Rates:
@@ -86,7 +89,7 @@ class _Rates:
     def judge(
         self, today: int, seen: FloatArray, exposure: FloatArray, odd: BoolArray, step_chance: float
     ) -> tuple[FloatArray, ...]:
-        """Expected counts, daily and baseline variance, and effective exposure of a day."""
+        """Expected counts, daily and baseline variance, effective exposure, weekday's variance."""
         rate, rate_variance = self.levels.rate()
         weekday, weekday_variance = self.weekdays.effect(today)
         daily, due = self.spread.value(), exposure * weekday
@@ -101,13 +104,8 @@ class _Rates:
         # when all of them lose more than half at once it is no holiday but an outage
         effect = np.maximum(effect, SHARED_LOWEST)
         effective = due * np.exp(effect)
-        # the errors of seven weekdays' effects have nothing to do with each other
-        return (
-            effective * rate,
-            daily + weekday_variance,
-            rate_variance + effect_variance,
-            effective,
-        )
+        baseline = rate_variance + effect_variance
+        return effective * rate, daily, baseline, effective, weekday_variance
 
     def learn(self, past: int, seen: FloatArray, exposure: FloatArray, teaches: BoolArray) -> None:
         """Take in a day, with the shared effect as it was seen then."""

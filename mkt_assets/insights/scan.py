@@ -37,12 +37,20 @@ CORRELATION_HIGH = 0.8
 
 @dataclass(frozen=True)
 class Changes:
-    """What changes are looked for: factors and lengths, each as likely, and how often they come."""
+    """What changes are looked for: factors, each as likely, lengths, and how often they come."""
 
     factors: Sequence[float]
     lengths: Sequence[int]
     #: changes of a campaign in a year
     yearly: float
+    #: how often each length comes, relative to the others; all alike if empty
+    weights: Sequence[float] = ()
+
+    def prior(self, length: int) -> float:
+        """How probable a change of this length and of one factor is on a day."""
+        weights = self.weights or [1.0] * len(self.lengths)
+        share = weights[list(self.lengths).index(length)] / sum(weights)
+        return self.yearly / 365 * share / len(self.factors)
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,8 @@ def windows(model: Expected, skipped: BoolArray, lengths: Sequence[int]) -> dict
     """The sums over windows of each length that end each day, without the skipped days."""
     usable = np.isfinite(model.seen) & np.isfinite(model.counts) & (model.counts > 0) & ~skipped
     seen, mean = np.where(usable, model.seen, 0.0), np.where(usable, model.counts, 0.0)
-    daily = np.where(usable, model.daily, 0.0) * mean**2
+    # a window has each weekday once or twice: the errors of their effects are those of single days
+    daily = np.where(usable, model.daily + model.weekdays, 0.0) * mean**2
     baseline = np.where(usable, model.baseline, 0.0) * mean
     out = {}
     for days in lengths:
@@ -161,7 +170,6 @@ def scan(
 
     ``seen`` is from ``windows``, ``inflated`` multiplies its variances.
     """
-    prior = changes.yearly / 365 / len(changes.lengths) / len(changes.factors)
     odds, best = {}, _nothing(next(iter(seen.values())).due)
     for days in changes.lengths:
         window = seen[days]
@@ -169,7 +177,9 @@ def scan(
         size = 1 / relative
         calm = likelihood(window.got, window.due, size)
         logs = [likelihood(window.got, f * window.due, size) - calm for f in changes.factors]
-        log_odds = np.where(window.known, np.log(prior) + np.logaddexp.reduce(logs), -np.inf)
+        log_odds = np.where(
+            window.known, np.log(changes.prior(days)) + np.logaddexp.reduce(logs), -np.inf
+        )
         odds[days] = np.exp(np.minimum(log_odds, HIGHEST_LOG))
         best = _better(best, log_odds, days, window, relative)
     longest = max(changes.lengths)

@@ -32,7 +32,7 @@ SPREAD_PRIOR, SPREAD_PRIOR_DAYS = 0.15, 10
 SURE_RATIO = 2.1
 #: from this multiple on it is a spike once spend falls back; if it stays, the budget was changed
 MAYBE_RATIO = 1.5
-SPIKE_Z = 4.0
+SPIKE_Z = 4.5
 #: a jump that lasts longer is a changed plan, not a spike
 SPIKE_MAX_DAYS = 3
 #: a campaign runs on a weekday if it spent on three of its last four (of two at least)

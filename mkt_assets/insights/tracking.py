@@ -16,7 +16,8 @@ LOST_Z = 6.0
 
 def lost_clicks(grid: Grid, clicks: Expected) -> Flags:
     """Days with spend and impressions but without a single click where many were due."""
-    variance = clicks.counts + (clicks.daily + clicks.baseline) * clicks.counts**2
+    relative = clicks.daily + clicks.weekdays + clicks.baseline
+    variance = clicks.counts + relative * clicks.counts**2
     score = count_score(clicks.seen, clicks.counts, variance, upper=False)
     at = (grid.clicks == 0) & (grid.spend > 0) & (clicks.counts >= LEAST_DUE) & (score >= LOST_Z)
     rows = np.arange(len(at))[:, None] + np.zeros(at.shape, dtype=np.int64)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mkt_assets.contracts import REGISTRY
+from mkt_assets.errors import InputError
 from mkt_assets.insights import anomalies, trends
 from mkt_assets.insights.insights import COLUMNS, compose
 from mkt_assets.insights.stories import certainty_of
@@ -199,3 +200,42 @@ def test_no_season_without_one_or_without_a_year_of_history() -> None:
     short = two_years(2.0)
     short = short[short["date"] > short["date"].max() - pd.Timedelta(days=370)]
     assert "seasonality" not in set(told(short)["kind"])
+
+
+def _damaged(kind: str) -> pd.DataFrame:
+    daily = make_daily(3, 90, 6)
+    some = daily.index % 7 == 3
+    if kind == "one row":
+        return daily.tail(1)
+    if kind == "missing days":
+        return daily[~some]
+    if kind == "all zeros":
+        daily[AMOUNTS] = 0
+    elif kind == "refunds":
+        daily.loc[some, ["spend", "revenue"]] *= -1
+    elif kind == "unknown revenue":
+        daily.loc[some, ["conversions", "revenue"]] = np.nan
+    elif kind == "starts yesterday":
+        young = daily[daily["date"] >= daily["date"].max() - pd.Timedelta(days=1)]
+        daily = pd.concat([daily, young.assign(campaign=young["campaign"] + " new")])
+    return daily
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["one row", "all zeros", "missing days", "refunds", "unknown revenue", "starts yesterday"],
+)
+def test_poor_data_never_become_an_unknown_number(kind: str) -> None:
+    out = told(_damaged(kind))
+    assert np.isfinite(out[["money_at_risk", "certainty"]]).all(axis=None)
+    assert not out["evidence"].str.contains("nan|inf ", case=True).any()
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize("of", [trends.compute, anomalies.detect])
+def test_infinite_amounts_are_refused_by_both(of: object, value: float) -> None:
+    daily = make_daily(1, 20, 6)
+    daily = daily.astype({"clicks": "float64"})
+    daily.loc[4, "clicks"] = value
+    with pytest.raises(InputError, match="row 5, column clicks"):
+        of(daily)  # type: ignore[operator]
