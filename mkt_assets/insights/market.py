@@ -11,6 +11,7 @@ import numpy as np
 from mkt_assets.insights.baseline import MAD_TO_SD
 from mkt_assets.insights.grid import FloatArray, Grid
 from mkt_assets.insights.rate_filter import STEP_CHANCE
+from mkt_assets.marts.metrics import kpi_value
 
 #: so many campaigns make a market; the outer fifth on either side is their own affair
 LEAST_CAMPAIGNS, TRIMMED = 3, 0.2
@@ -30,9 +31,9 @@ def step_chances(grid: Grid) -> FloatArray:
     Prior odds of a step times the likelihood ratio of the day's common change in spend and in the
     cost of an impression, each in robust standard deviations: normal, or ``MOVED_SD`` as wide.
     """
-    known = (grid.spend > 0) & (grid.impressions > 0)
     spend = np.where(grid.spend > 0, grid.spend, np.nan)
-    cost = np.where(known, spend / np.where(known, grid.impressions, 1.0), np.nan)
+    impressions = np.where(grid.impressions > 0, grid.impressions, np.nan)
+    cost = kpi_value("cost_per_impression", mark_spent=spend, impressions=impressions)
     log_odds = np.full(len(spend), np.log(STEP_CHANCE / (1 - STEP_CHANCE)))
     for amount in (spend, cost):
         z = _common_move(np.log(amount))

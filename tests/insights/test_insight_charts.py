@@ -8,6 +8,8 @@ import pytest
 from mkt_assets.insights import charts
 from mkt_assets.insights.anomalies import detect
 
+#: a folder that a library forgot in an earlier test may be found now; it is none of a chart's
+IGNORED = "ignore:Implicitly cleaning up:ResourceWarning"
 PNG = b"\x89PNG\r\n\x1a\n"
 LARGEST = 180_000
 
@@ -42,7 +44,7 @@ def test_spend_and_revenue(calm: pd.DataFrame) -> None:
     assert without != picture
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", IGNORED)
 @pytest.mark.parametrize("days", [1, 2, 5])
 def test_a_few_days_can_be_drawn(calm: pd.DataFrame, days: int) -> None:
     short = calm[calm["date"] < calm["date"].min() + pd.Timedelta(days=days)]
