@@ -55,6 +55,7 @@ def problems(draw: st.DrawFn) -> tuple[pd.DataFrame, float, float | None]:
     return rows, draw(st.floats(0, 1)), share
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(problem=problems())
 def test_the_budget_is_spent_exactly_within_the_guardrails(

@@ -80,6 +80,7 @@ def test_consent_is_passed_through_and_missing_is_no(features: pd.DataFrame) -> 
     )
 
 
+@pytest.mark.slow
 @given(crowds, st.randoms(use_true_random=False))
 def test_order_does_not_matter(features: pd.DataFrame, random: object) -> None:
     order = list(range(len(features)))

@@ -16,6 +16,7 @@ def history(days: int = 120, seed: int = 2) -> pd.DataFrame:
     return pd.DataFrame({"ds": ds, "y": y})
 
 
+@pytest.mark.slow
 def test_a_window_is_scored_only_by_what_was_known_before_it() -> None:
     rows = history()
     folds = accuracy.backtest(rows)
@@ -45,6 +46,7 @@ def test_the_numbers_are_what_their_names_say() -> None:
     assert folds.loc[folds["model"] == "seasonal_naive", "beats_baseline"].isna().all()
 
 
+@pytest.mark.slow
 def test_white_noise_is_won_and_a_weekly_staircase_is_not() -> None:
     """Averaging beats repeating noise; nothing beats repeating what repeats exactly."""
     noise = accuracy.backtest(history())
@@ -55,6 +57,7 @@ def test_white_noise_is_won_and_a_weekly_staircase_is_not() -> None:
     assert exact["rel_mae"].isna().all()  # the baseline has no error to compare with
 
 
+@pytest.mark.slow
 def test_a_history_too_short_for_a_window_is_not_scored() -> None:
     assert accuracy.backtest(history(30)).empty
     summary = accuracy.summarise(

@@ -70,6 +70,7 @@ def test_awkward_series_give_a_lawful_fan(kind: str) -> None:
         assert np.allclose(out["yhat"], 5, rtol=0.02)
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_numbers_in_any_order_of_rows() -> None:
     history = series(60)
     shuffled = history.sample(frac=1, random_state=3)
@@ -78,6 +79,7 @@ def test_the_same_input_gives_the_same_numbers_in_any_order_of_rows() -> None:
     assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
 
 
+@pytest.mark.slow
 def test_gaps_are_gaps_and_not_zeros() -> None:
     history = series(90)
     gaps = history.drop(index=[20, 21, 40, 66, 80])
@@ -92,6 +94,7 @@ def test_the_forecast_starts_after_the_last_known_day() -> None:
     assert revenue.forecast(history)["ds"].iloc[0] == history["ds"].iloc[37]
 
 
+@pytest.mark.slow
 def test_money_in_another_unit_gives_the_same_fan() -> None:
     history = series(80)
     small, large = (revenue.forecast(history.assign(y=history["y"] * k)) for k in (1, 1000))
@@ -163,6 +166,7 @@ def daily(days: int = 60) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+@pytest.mark.slow
 def test_all_series_are_forecast_from_the_same_day_and_the_tables_keep_their_contract() -> None:
     rows = daily()
     rows = rows[~((rows["channel"] == "Social") & (rows["date"] > "2025-02-26"))]  # three days late
@@ -177,6 +181,7 @@ def test_all_series_are_forecast_from_the_same_day_and_the_tables_keep_their_con
     assert set(table["made_on"]) == {pd.Timestamp("2025-03-01")}
 
 
+@pytest.mark.slow
 def test_an_ended_or_too_new_channel_is_left_out_and_a_first_week_gives_empty_tables() -> None:
     rows = daily(90)
     ended = rows[~((rows["channel"] == "Social") & (rows["date"] > "2025-02-15"))]

@@ -37,6 +37,7 @@ def test_a_good_file_is_read_and_counted(table: str, kind: str) -> None:
     assert (told["how"], told["rows"]) == (fuzz.COUNTED, len(case.rows)), told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(CASES))
 def test_a_spoilt_file_is_refused_by_name_or_accounted_for(number: int) -> None:
     told = fuzz.judge(mutations.make(SEED, number))

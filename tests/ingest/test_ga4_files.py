@@ -272,6 +272,7 @@ line = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -385,6 +386,7 @@ def test_revenue_in_dollars_alone_says_so(con: duckdb.DuckDBPyConnection, tmp_pa
     assert value == "USD"
 
 
+@pytest.mark.slow
 def test_the_real_item_list(con: duckdb.DuckDBPyConnection, shared: Path, tmp_path: Path) -> None:
     path = shared / "data" / "ga4_purchase_items.csv"
     days = [date(2020, 11, 1) + timedelta(days=n) for n in range(92)]

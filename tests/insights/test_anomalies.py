@@ -40,6 +40,7 @@ def known_by(found: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     return known[FINAL].sort_values(FINAL, ignore_index=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
@@ -153,6 +154,7 @@ def test_a_changed_budget_is_no_spike(calm: pd.DataFrame) -> None:
     assert not (detect(daily)["type"] == "spend_spike").any()
 
 
+@pytest.mark.slow
 def test_a_holiday_that_all_share_is_no_anomaly() -> None:
     """Twice the rate on three days: an alarm for a campaign alone, none among its peers."""
     together = alone = 0

@@ -25,6 +25,7 @@ def with_spend(values: np.ndarray) -> pd.DataFrame:
     return make_daily(1, len(values), 1).assign(spend=values)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(
     slope=st.floats(-5, 5),

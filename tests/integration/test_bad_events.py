@@ -160,6 +160,7 @@ def test_all_at_once_cost_their_rows_alone_and_can_be_read_again(tmp_path: Path)
     assert json.loads(line["new_parameters"]) == {"brand_new": 2}
 
 
+@pytest.mark.slow
 def test_an_event_of_the_future_is_taken_once_its_time_has_come(tmp_path: Path) -> None:
     rows = [event(20), BAD["an hour in the future"][0]]
     assert guarded(tmp_path, rows)["rows_kept"] == 1

@@ -117,6 +117,7 @@ def _by_touchpoint(credits_: Credits, model: str, purchases: Purchases) -> dict[
     return totals
 
 
+@pytest.mark.slow
 @on_sql
 @given(PURCHASES, EFFECTS)
 def test_every_purchase_is_given_away_once_and_exactly(
@@ -190,6 +191,7 @@ def _shapley(purchases: Purchases) -> dict[str, float]:
     return {player: value / factorial(len(players)) for player, value in values.items()}
 
 
+@pytest.mark.slow
 @on_sql_often
 @given(PURCHASES, PURCHASES)
 def test_shapley_keeps_its_axioms(

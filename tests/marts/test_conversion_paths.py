@@ -206,6 +206,7 @@ def test_a_day_s_chain_is_counted_from_the_journeys_known_by_its_end(
     assert built(visits).steps() == expected
 
 
+@pytest.mark.slow
 @on_sql
 @given(VISITS, st.integers(0, 70))
 def test_what_comes_later_changes_nothing_of_a_day(

@@ -123,6 +123,7 @@ def refuses(who: str, log: list[Entry]) -> bool:
     return [NO] in last
 
 
+@pytest.mark.slow
 @given(log=LOGS, pairs=PAIRS, is_purged=st.booleans())
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

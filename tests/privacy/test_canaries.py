@@ -180,6 +180,7 @@ def test_no_planted_identifier_comes_out(workplace: Workplace) -> None:
     assert fates.redactions["page_title"] == len(rows)
 
 
+@pytest.mark.slow
 def test_nor_where_columns_of_few_values_are_scanned_once_a_value(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

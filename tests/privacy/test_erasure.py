@@ -37,6 +37,7 @@ def erased(house: House, *names: str, ring: KeyRing = RING) -> dict[str, int]:
     return erasure.sweep(house.lake, ring, now=NOW, subjects=subjects)
 
 
+@pytest.mark.slow
 def test_the_person_goes_and_everybody_else_stays(house: House, member: dict[str, str]) -> None:
     key = pseudonym(member["device"], RING.active)
     before = {table: house.rows(table) for table in (EVENTS, CONSENT)}
@@ -53,6 +54,7 @@ def test_the_person_goes_and_everybody_else_stays(house: House, member: dict[str
     assert sum(gone) > 0
 
 
+@pytest.mark.slow
 def test_nothing_is_left_and_the_proof_finds_what_is_planted(
     house: House, member: dict[str, str]
 ) -> None:
@@ -121,6 +123,7 @@ def test_raw_files_that_hold_the_person_go_and_others_stay(
     assert after < before
 
 
+@pytest.mark.slow
 def test_the_guard_keeps_the_person_out_and_tells_the_same(
     house: House, member: dict[str, str]
 ) -> None:
@@ -270,6 +273,7 @@ def vault_rows(house: House, key: str) -> int:
     return sum(rows["user_key"].to_pylist().count(key) for rows in vault.everything(house.lake))
 
 
+@pytest.mark.slow
 def test_match_keys_go_with_the_person(house: House, reachable: dict[str, str]) -> None:
     key = pseudonym(reachable["subject_id"], RING.active)
     assert vault_rows(house, key) > 0

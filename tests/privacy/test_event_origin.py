@@ -43,6 +43,7 @@ def test_a_record_that_names_no_source_leaves_it_to_the_next(
     assert origin(workplace, **records) == told("tagged")
 
 
+@pytest.mark.slow
 def test_ga4_s_verdict_over_all_channels_comes_first_and_tags_last(workplace: Workplace) -> None:
     records = {"google_ads_campaign": {"campaign_id": "7", "campaign_name": "brand"}}
     records |= {name: said(name) for name in [*PLATFORMS, "manual_campaign"]}
@@ -88,6 +89,7 @@ def at(query: str) -> dict[str, Any]:
     return {"params": {"page_location": f"https://shop.example/a{query}"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLICK_IDS)
 def test_every_kind_is_known_from_the_address_and_from_a_parameter(
     workplace: Workplace, name: str
@@ -109,6 +111,7 @@ def test_the_collected_source_tells_the_kinds_that_it_has_a_field_for(
     assert kind(workplace, collected_traffic_source={name: ""}) is None
 
 
+@pytest.mark.slow
 def test_of_several_the_first_in_the_stated_order_counts_wherever_it_is(
     workplace: Workplace,
 ) -> None:

@@ -197,6 +197,7 @@ def test_of_several_faults_one_is_told_whatever_their_order(workplace: Workplace
         assert fates.quarantined == {"wrong_type_engagement_time_msec": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [3, 10**6])
 @pytest.mark.parametrize("min_rows", [0, 10**9])
 def test_faults_and_new_parameters_are_the_same_in_slices(
@@ -252,6 +253,7 @@ def test_only_really_new_parameters_are_counted_and_only_names_are_told(
     assert findings(repr(fates)) == []
 
 
+@pytest.mark.slow
 def test_the_sample_has_nothing_that_is_new_and_no_fault(house: Any) -> None:
     for day in house.DAYS:
         (line,) = pq.read_table(house.lake.partition("lineage_ledger", day, "events")).to_pylist()

@@ -33,6 +33,7 @@ def rows(workplace: Workplace, count: int) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [7, 20])
 @pytest.mark.parametrize("files", [1, 4])
 @pytest.mark.parametrize("min_rows", [0, 10**9])
@@ -56,6 +57,7 @@ def test_slices_change_no_row(
     assert [path.name for path in workplace.folder.rglob("*.parts*")] == []
 
 
+@pytest.mark.slow
 def test_copies_in_different_slices_are_found(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +70,7 @@ def test_copies_in_different_slices_are_found(
     assert workplace.kept() == told
 
 
+@pytest.mark.slow
 def test_slices_give_equal_bytes_in_any_order(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

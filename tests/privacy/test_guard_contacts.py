@@ -65,6 +65,7 @@ def keys_of(email: str | None, phone: str | None, rules: Rules) -> set[tuple[str
     return found
 
 
+@pytest.mark.slow
 @given(contacts=CONTACTS, log=LOGS)
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -94,6 +95,7 @@ def test_the_vault_holds_exactly_what_the_policy_allows(
     assert safe.removed() == {}
 
 
+@pytest.mark.slow
 @given(contacts=CONTACTS, log=LOGS)
 @settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

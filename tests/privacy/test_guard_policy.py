@@ -105,6 +105,7 @@ def oracle(
     return "kept", signals
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("upstream", [False, True])
 @given(given_data=events_and_log(), policy=st.sampled_from(POLICIES))
 @settings(

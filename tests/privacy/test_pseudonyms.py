@@ -59,6 +59,7 @@ def test_the_published_vector_of_rfc_4231() -> None:
     assert in_sql(["Hi There"], key) == {"Hi There": expected}
 
 
+@pytest.mark.slow
 @given(value=TEXTS)
 def test_a_hash_is_not_hashed_again(value: str) -> None:
     key = Key("k", b"s" * 32)

@@ -51,6 +51,7 @@ def ledger(house: House) -> list[Any]:
     return lines
 
 
+@pytest.mark.slow
 def test_it_ends_where_a_guard_with_the_new_key_would(
     house: House, copied: Callable[[str], House]
 ) -> None:
@@ -74,6 +75,7 @@ def test_it_ends_where_a_guard_with_the_new_key_would(
     assert unbalanced(house.lake) == []
 
 
+@pytest.mark.slow
 def test_the_old_key_may_go_and_nothing_of_it_is_left(house: House, member: dict[str, str]) -> None:
     turned(house)
     names = {pseudonym(name, OLD).encode() for name in member.values()}
@@ -152,6 +154,7 @@ def test_people_without_identifiers_wait_or_are_cut_off(
     assert len(keys) == len({row.split("'user_key', '")[1][:64] for row in before})
 
 
+@pytest.mark.slow
 def test_erased_people_stay_out_under_the_new_key(house: House, member: dict[str, str]) -> None:
     subjects = Subjects((member["device"],))
     erasure.request(house.lake, KeyRing((OLD,)), subjects, now=NOW, run_id="r")

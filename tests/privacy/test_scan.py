@@ -99,6 +99,7 @@ def test_numbers_inside_of_json_are_no_text(con: Any) -> None:
     assert scanned(con, f"select '{value}' as c", c="json") == [("c", "email", 1)]
 
 
+@pytest.mark.slow
 @given(texts=st.lists(st.text(max_size=12), max_size=8))
 @settings(max_examples=40, deadline=None)
 def test_any_text_can_be_scanned(con: Any, texts: list[str]) -> None:

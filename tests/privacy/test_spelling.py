@@ -65,6 +65,7 @@ def test_a_plain_text_stays(text: str) -> None:
     assert plain(plain(text)) == plain(text)
 
 
+@pytest.mark.slow
 @given(words=st.lists(WORD, min_size=1, max_size=20), joint=st.sampled_from(["-", "_"]))
 @settings(max_examples=300, deadline=None)
 def test_words_joined_by_signs_are_no_random_run(words: list[str], joint: str) -> None:

@@ -46,6 +46,7 @@ def standing(workplace: Workplace, names: list[str]) -> Listed:
     return Listed(path, (KEY,))
 
 
+@pytest.mark.slow
 @given(log=LOGS, who=st.sampled_from([[DEVICE], [LOGIN], [DEVICE, LOGIN]]))
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -119,6 +120,7 @@ def test_a_refusal_that_comes_late_is_added_and_none_taken_back(house: House) ->
     assert listed(house.lake, RING) is not None
 
 
+@pytest.mark.slow
 def test_a_refusal_in_the_source_s_log_is_learned_by_the_next_run(house: House) -> None:
     """The list knew of none; the entries themselves stay out as before."""
     denied = "analytics_storage"

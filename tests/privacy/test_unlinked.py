@@ -103,6 +103,7 @@ def test_without_the_old_key_nobody_is_said_to_be_gone(
         assert "k1" not in told_text
 
 
+@pytest.mark.slow
 def test_what_is_guarded_again_is_searchable_again(cut_off: House) -> None:
     assert "Keep k1" in unlinked.warning(cut_off.lake)
     assert all(told.people > 0 < told.rows for told in unlinked.everything(cut_off.lake))

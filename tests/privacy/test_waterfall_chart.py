@@ -20,6 +20,7 @@ def days(count: int, **losses: int) -> pd.DataFrame:
     return frame.assign(kept=frame["rows_in"] - frame[list(LOSSES)].sum(axis=1))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error", IGNORED)
 @pytest.mark.parametrize("count", [1, 10, 60, 366])
 def test_any_number_of_days_is_small_enough_for_the_ui(count: int) -> None:

@@ -150,6 +150,7 @@ publish(Lake(Path(sys.argv[1])), ["kpi_daily", "lineage_ledger"], [],
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0, 4096, 300_000, 2_000_000])
 def test_a_full_disk_while_writing_leaves_the_last_good_file(tmp_path: Path, limit: int) -> None:
     """A file-size limit makes every write beyond it fail, as a full disk does."""
