@@ -231,24 +231,14 @@
 {%- endmacro %}
 
 
-{# The incremental strategy of a model with a row for each key: touched keys, and whatever else the model selects, are
-   computed anew, and are gone where they have no rows any more. #}
+{# The incremental strategy of a model with a row for each key: touched keys are computed anew, and are gone
+   where they have no rows any more. #}
 {% macro get_incremental_replace_keys_sql(arguments) -%}
     {%- set old, new = arguments.target_relation, arguments.temp_relation -%}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
-    {%- set key = model.config.meta.dates['keys'].key %}
-    delete from {{ old }}
-    where {{ key }} in ({{ touched_keys(stale_dates()) }}) or {{ key }} in (select anew.{{ key }} from {{ new }} as anew);
+    delete from {{ old }} where {{ model.config.meta.dates['keys'].key }} in ({{ touched_keys(stale_dates()) }});
     insert into {{ old }} ({{ columns }}) select {{ columns }} from {{ new }};
     {{ note_changes("select event_date from builds.changes where false") }}
-{%- endmacro %}
-
-
-{# post-hook: `column` is told of every row, also of those that were not computed anew. #}
-{% macro keep_told(column, value) -%}
-    {%- if execute and by_days() == 'incremental' -%}
-    update {{ this }} set {{ column }} = {{ value }} where {{ column }} is distinct from {{ value }}
-    {%- endif -%}
 {%- endmacro %}
 
 

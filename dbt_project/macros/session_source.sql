@@ -1,5 +1,5 @@
 {# What a click id says of an event's traffic source. It overrides only what GA4 would have guessed
-   (organic, referral) or did not know: a tagged newsletter link stays a newsletter link.
+   (organic, referral) or did not know (no source): a tagged newsletter link stays a newsletter link.
    `field` is 'source', 'medium' or 'campaign'; of the campaign it says only that the one that goes
    with GA4's guess, such as (organic), is not it. #}
 {% macro click_id_says(field) -%}
@@ -11,7 +11,10 @@
         ),
     }[field] -%}
     case
-        when lower(coalesce(event_medium, 'referral')) not in ('organic', 'referral', '(none)') then null
+        when
+            event_source is not null
+            and lower(coalesce(event_medium, 'referral')) not in ('organic', 'referral', '(none)')
+            then null
         when click_id_type in ('gclid', 'gbraid', 'wbraid', 'dclid', 'gclsrc') then {{ said.google }}
         when click_id_type = 'srsltid' then {{ said.shopping }}
         when click_id_type = 'msclkid' then {{ said.microsoft }}

@@ -99,10 +99,13 @@ def touch(event: Row) -> Source | None:
         return None
     source, medium, campaign = words(event, "collected")
     if source is None:
+        tagged = campaign
         source, medium, campaign = words(event, "param")
+        campaign = campaign if source else tagged or campaign
     kind = event.get("click_id_type")
-    # only what GA4 would have guessed gives way: a tagged link stays what it was tagged as
-    if kind in CLICKS and (medium or "(none)").lower() in {"(none)", "organic", "referral"}:
+    # only what GA4 would have guessed gives way: a link that names its source stays what it was tagged as
+    guessed = source is None or (medium or "(none)").lower() in {"(none)", "organic", "referral"}
+    if kind in CLICKS and guessed:
         source, medium = CLICKS[kind]
         # (organic) and the like belong to the guess that gave way
         campaign = None if (campaign or "").startswith("(") else campaign

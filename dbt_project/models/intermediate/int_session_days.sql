@@ -13,7 +13,12 @@ with events as (
         -- source, medium and campaign are taken together from one place, never mixed
         coalesce(collected_source, param_source) as event_source,
         case when collected_source is null then param_medium else collected_medium end as event_medium,
-        case when collected_source is null then param_campaign else collected_campaign end as event_campaign
+        case
+            when collected_source is not null then collected_campaign
+            when param_source is not null then param_campaign
+            -- where neither names a source only a click id can, which names no campaign
+            else coalesce(collected_campaign, param_campaign)
+        end as event_campaign
     from {{ ref('stg_events') }}
     where
         session_key is not null

@@ -1,24 +1,3 @@
--- depends_on: {{ ref('int_user_days') }}
--- A user's row is computed anew where a day or the consent of theirs changed; how long ago they were last seen changes
--- with every new day, for all.
-{{ config(
-    materialized=by_days(),
-    incremental_strategy='replace_keys',
-    meta={'dates': {
-        'column': 'last_seen_date',
-        'follows': {'int_user_days': [0, 0], 'fct_sessions': [0, 0], 'fct_purchases': [0, 0]},
-        'keys': {
-            'key': 'user_key',
-            'rows': 'int_user_days',
-            'date': 'event_date',
-            'first': 'first_seen_date',
-            'last': 'last_seen_date',
-        },
-    }}
-) }}
-
-{%- set stale = stale_dates() %}
-
 with users as (
     select * from {{ ref('int_users') }}
 ),
@@ -54,14 +33,4 @@ select
 from users
 cross join newest
 left join consent on users.user_key = consent.user_key
-{%- if stale is not none and stale is not string %}
-where
-    users.user_key in ({{ touched_keys(stale) }})
-    or users.user_key in (
-        select built.user_key
-        from {{ this }} as built
-        left join consent as today on built.user_key = today.user_key
-        where built.ads_eligible is distinct from coalesce(today.is_ads_eligible, false)
-    )
-{%- endif %}
 order by users.user_key

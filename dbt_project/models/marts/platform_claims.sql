@@ -85,12 +85,19 @@ comparable as (
         -- a claim of which GA4 knows nothing is held against nothing
         case when attributed_conversions is not null then reported_conversions end as comparable_conversions,
         case when attributed_revenue is not null then reported_revenue end as comparable_revenue,
-        -- no row of the platform claims nothing, a row without the number says nothing
+        -- no row of the platform claims nothing, a row without the number says nothing; where no platform knows the
+        -- campaign there is none to hold it against
         case
-            when not is_reported or reported_conversions is not null then attributed_conversions
+            when
+                channel is not null
+                and (not is_reported or reported_conversions is not null)
+                then attributed_conversions
         end as comparable_attributed_conversions,
         case
-            when not is_reported or reported_revenue is not null then attributed_revenue
+            when
+                channel is not null
+                and (not is_reported or reported_revenue is not null)
+                then attributed_revenue
         end as comparable_attributed_revenue
     from compared
 )

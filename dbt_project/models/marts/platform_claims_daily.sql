@@ -10,10 +10,8 @@ with sums as (
             as attributed_revenue,
         cast(sum(comparable_conversions) as decimal(18, 4)) as comparable_conversions,
         cast(sum(comparable_revenue) as decimal(18, 4)) as comparable_revenue,
-        cast(sum(case when channel is not null then comparable_attributed_conversions end) as decimal(24, 12))
-            as comparable_attributed_conversions,
-        cast(sum(case when channel is not null then comparable_attributed_revenue end) as decimal(28, 12))
-            as comparable_attributed_revenue,
+        cast(sum(comparable_attributed_conversions) as decimal(24, 12)) as comparable_attributed_conversions,
+        cast(sum(comparable_attributed_revenue) as decimal(28, 12)) as comparable_attributed_revenue,
         {{ lineage_list_of_lists('lineage_ids') }} as lineage_ids,
         {{ has_mixed_windows('reported_conversions', 'reported_revenue') }} as has_mixed_windows,
         {{ has_mixed_time_zones() }} as has_mixed_time_zones
