@@ -103,7 +103,7 @@ def touch(event: Row) -> Source | None:
         source, medium, campaign = words(event, "param")
         campaign = campaign if source else tagged or campaign
     kind = event.get("click_id_type")
-    # only what GA4 would have guessed gives way: a link that names its source stays as it was tagged
+    # only what GA4 would have guessed gives way: one that names its source stays as tagged
     guessed = source is None or (medium or "(none)").lower() in {"(none)", "organic", "referral"}
     if kind in CLICKS and guessed:
         source, medium = CLICKS[kind]
