@@ -13,7 +13,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 from packaging.version import Version
 
 from mkt_assets.contracts import ANALYTICS
-from mkt_assets.marts.column_lineage import LAKE, STORED, parents_of_models, store_parents
+from mkt_assets.marts.column_lineage import LAKE, STORED, parents_of_models
 from mkt_assets.marts.dbt import (
     dbt_exclude,
     dbt_executable,
@@ -108,8 +108,7 @@ def _column_lineage(
     manifest = json.loads((artifacts / "manifest.json").read_text(encoding="utf-8"))
     columns = {f"{table.schema}.{name}": table.columns for name, table in built.items()}
     compiled = artifacts / "compiled" / manifest["metadata"]["project_name"]
-    parents = dict(parents_of_models(manifest, compiled, columns))
-    store_parents(artifacts / STORED, parents)
+    parents = parents_of_models(manifest, compiled, columns, artifacts / STORED)
     return {
         model: dg.TableColumnLineage(
             {

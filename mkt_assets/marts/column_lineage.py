@@ -6,9 +6,11 @@ the build. What stays out: Dagster.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +28,8 @@ STORED = "column_parents.json"
 LAKE = "lake"
 #: how the SQL says the day of a file, a column as any other (macros/engine_duckdb.sql)
 _DAY_OF_FILE = re.compile(r"cast\(\s*regexp_extract\(files\.filename, '[^']*', 1\) as date\s*\)")
+#: the days that a build replaces, which say nothing of columns
+_DAYS = re.compile(r"date '\d{4}-\d{2}-\d{2}'(?:, date '\d{4}-\d{2}-\d{2}')*")
 
 
 def column_parents(sql: str, columns: Columns) -> Parents:
@@ -60,41 +64,64 @@ def column_parents(sql: str, columns: Columns) -> Parents:
 
 
 def parents_of_models(
-    manifest: Mapping[str, Any], compiled: Path, columns: Columns
-) -> Iterator[tuple[str, Parents]]:
-    """The name and the columns' parents of every SQL model that was built.
+    manifest: Mapping[str, Any], compiled: Path, columns: Columns, stored: Path
+) -> dict[str, Parents]:
+    """The columns' parents of every SQL model that was built, by the model's name.
+
+    What the last build found is taken for models whose SQL and columns are as they were: to read
+    all of it costs two seconds, each day anew.
 
     Args:
         manifest: dbt's.
         compiled: the folder where dbt leaves its compiled models.
         columns: of everything that was built.
+        stored: where the last build left them, and this one does for those who ask before the next.
     """
     sources = [node for node in manifest["sources"].values() if node["source_name"] == LAKE]
     known = dict(columns)
     for source in sources:
         types = {name: told["data_type"] for name, told in source["columns"].items()}
         known[f"{LAKE}.{source['name']}"] = types
+    before, now = _read(stored), {}
     for node in manifest["nodes"].values():
         path = compiled / node["original_file_path"]
         if node["resource_type"] == "model" and path.suffix == ".sql" and path.is_file():
-            yield node["name"], column_parents(_with_names(path.read_text(), sources), known)
-
-
-def store_parents(path: Path, parents: Mapping[str, Parents]) -> None:
-    """Keep the parents of every model's columns for those who ask before the next build."""
-    with replacing(path) as writing:
-        writing.write_text(json.dumps(parents, indent=1, sort_keys=True), encoding="utf-8")
+            sql = _DAYS.sub("date '1970-01-01'", _with_names(path.read_text(), sources))
+            of, name = _digest(sql, known), node["name"]
+            if before.get(name, {}).get("of") != of:
+                before[name] = {"of": of, "parents": column_parents(sql, known)}
+            now[name] = before[name]
+    with replacing(stored) as writing:
+        writing.write_text(json.dumps(now, indent=1, sort_keys=True), encoding="utf-8")
+    return _parents(now)
 
 
 def stored_parents(path: Path) -> dict[str, Parents]:
     """What the last build stored; empty before the first."""
+    return _parents(_read(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    told = json.loads(path.read_text(encoding="utf-8"))
+    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    # before there was a digest, the parents stood alone
+    return {model: each for model, each in told.items() if each.keys() == {"of", "parents"}}
+
+
+def _parents(stored: Mapping[str, Any]) -> dict[str, Parents]:
     return {
-        model: {column: [(of, name) for of, name in above] for column, above in columns.items()}
-        for model, columns in told.items()
+        model: {column: [(of, name) for of, name in above] for column, above in parents.items()}
+        for model, each in stored.items()
+        for parents in [each["parents"]]
     }
+
+
+def _digest(sql: str, columns: Columns) -> str:
+    """Of all that a model's lineage follows from; the columns are all tables' that it may name."""
+    named = {table: types for table, types in columns.items() if table.split(".")[-1] in sql}
+    facts = json.dumps([version("sqlglot"), sql, named], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def _with_names(sql: str, sources: list[Mapping[str, Any]]) -> str:
