@@ -38,6 +38,7 @@ from mkt_assets.schedules import (
     killed_runs,
 )
 from mkt_assets.settings import settings
+from mkt_assets.upkeep import assets as upkeep
 from mkt_assets.warehouse import Warehouse
 
 #: stages in the order in which the data flows; each lists what the given inputs allow
@@ -76,7 +77,7 @@ def build_defs(
 ) -> dg.Definitions:
     """Every asset, check, job and schedule; ``resources`` replace the default ones by name."""
     defs = dg.Definitions(
-        assets=[asset for stage, _ in STAGES for asset in stage.ASSETS],
+        assets=[*(asset for stage, _ in STAGES for asset in stage.ASSETS), *upkeep.ASSETS],
         asset_checks=[
             *(check for _, checks in STAGES for check in checks.CHECKS),
             *quality_checks.CHECKS,

@@ -1,0 +1,1 @@
+"""Standing duties beside the daily data: erasure, key rotation, retention."""
