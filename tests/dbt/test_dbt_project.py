@@ -100,6 +100,23 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+def test_a_build_of_all_runs_every_test(full: Project) -> None:
+    nodes = json.loads((full.home / "target/manifest.json").read_text())["nodes"].values()
+    ran = json.loads((full.home / "target/run_results.json").read_text())["results"]
+    tests = {node["unique_id"] for node in nodes if node["resource_type"] == "test"}
+    assert tests == {one["unique_id"] for one in ran if one["unique_id"].startswith("test.")}
+
+
+def test_a_build_of_some_models_asks_for_no_others(full: Project, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    (project.home / project.lake.name).symlink_to(full.lake)
+    project.build("--select", "+fct_sessions")
+    # what is there is tested all the same
+    ran = json.loads((tmp_path / "target/run_results.json").read_text())["results"]
+    names = {one["unique_id"].split(".")[2] for one in ran}
+    assert "fct_sessions_key_is_unique" in names
+
+
 def test_kpis_are_ratios_of_sums_and_the_same_in_sql_and_pandas(full: Project) -> None:
     rows = full.query("from marts.marketing_clean")
     for table, by in (("kpi_daily", ["date"]), ("kpi_channel_daily", ["date", "channel"])):
