@@ -143,10 +143,11 @@ def uncommon_shapes(sql: str) -> set[str]:
     return kinds.union(*map(faults, trees)) | spellings(DuckDB().tokenize(sql))
 
 
-#: KPIs are read from a graph, which only dbt has
+#: KPIs and the sums that they are made of are read from a graph, which only dbt has
 _KPI = """
 {% macro kpi(name) %} null {% endmacro %}
 {% macro kpi_columns() %} null as kpi {% endmacro %}
+{% macro comparable_columns(are_sums) %} null as comparable, {% endmacro %}
 """
 
 
