@@ -58,7 +58,7 @@ select * from (values
     (date '2025-03-01', 'ad', '(conversion)', 1), (date '2025-03-01', 'ad', '(null)', 1),
     (date '2025-03-01', 'mail', '(conversion)', 2),
     (date '2025-03-02', '(start)', 'ad', 1), (date '2025-03-02', 'ad', '(conversion)', 1)
-) as steps (date, source_key, target_key, journeys);
+) as steps (date, from_channel, to_channel, journeys);
 create schema builds;
 create table builds.changes (producer varchar, event_date date, number bigint);
 create table builds.readings (consumer varchar, producer varchar, number bigint, code varchar);
@@ -88,9 +88,9 @@ FIRST, SECOND = dt.date(2025, 3, 1), dt.date(2025, 3, 2)
 
 def test_each_day_has_a_chain_of_its_own() -> None:
     assert effects(is_incremental=False) == [
-        {"date": FIRST, "touchpoint_key": "ad", "removal_effect": 0.333333333333},
-        {"date": FIRST, "touchpoint_key": "mail", "removal_effect": 0.666666666667},
-        {"date": SECOND, "touchpoint_key": "ad", "removal_effect": 1.0},
+        {"date": FIRST, "channel_group": "ad", "removal_effect": 0.333333333333},
+        {"date": FIRST, "channel_group": "mail", "removal_effect": 0.666666666667},
+        {"date": SECOND, "channel_group": "ad", "removal_effect": 1.0},
     ]
 
 
