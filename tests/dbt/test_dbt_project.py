@@ -173,6 +173,26 @@ def test_a_changed_metric_changes_the_mart_at_the_next_build(tmp_path: Path) -> 
         assert said in done.stdout
 
 
+def test_by_hand_a_changed_variable_or_macro_builds_anew(tmp_path: Path) -> None:
+    project = Project(tmp_path, source=tmp_path / "dbt [1]")
+    shutil.copytree(PROJECT, project.source)
+    _fill(project, ads=False)
+
+    def key_events(*arguments: str) -> int:
+        done = project.dbt("run", "--select", "stg_events int_session_days", *arguments)
+        assert done.returncode == 0, done.stdout
+        total = project.query("select sum(key_events) as n from intermediate.int_session_days")
+        return int(total["n"].item())
+
+    others = ("--vars", "{key_events: [view_item]}")
+    assert (key_events(), key_events(*others)) == (3, 1)
+    macro = project.source / "macros" / "keys.sql"
+    macro.write_text(
+        macro.read_text().replace('\'{{ var("key_events")', "'page_view', '{{ var(\"key_events\")")
+    )
+    assert key_events(*others) == 1 + 4
+
+
 def test_a_kpi_over_nothing_is_null(full: Project) -> None:
     names = [kpi.name for kpi in kpis()]
     for table in ("marketing_kpi", "kpi_daily", "kpi_channel_daily"):
