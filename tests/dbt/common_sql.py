@@ -76,6 +76,7 @@ SHAPES = {
         "Nullif",
     ),
     *("Greatest", "Least", "Lower", "Upper", "Trim", "Length", "MD5", "Pow", "CurrentTimestamp"),
+    "Replace",
     *("Lag", "Lead", "Rank", "RowNumber"),
 }
 #: what the parts that have many uses may say
