@@ -187,8 +187,37 @@
     {{ return(model.name in known.consumers) }}
 {%- endmacro %}
 
-{# A digest of the project and the settings; the platform tells it. #}
-{% macro this_code() -%} {{ return(env_var('MKT_DBT_CODE', 'by hand')) }} {%- endmacro %}
+{# A digest of the project and the settings. The platform tells it; by hand it is worked out, once in a run. #}
+{% macro this_code() -%}
+    {%- set known = known_in_this_run('code') -%}
+    {%- if 'digest' not in known -%}
+        {%- do known.update({'digest': env_var('MKT_DBT_CODE', '') or code_by_hand()}) -%}
+    {%- endif -%}
+    {{ return(known.digest) }}
+{%- endmacro %}
+
+{% macro code_by_hand() -%}
+    {%- set folder = invocation_args_dict.project_dir | string | replace("'", "''") -%}
+    {#- what is special in a pattern is not so in a path -#}
+    {%- set folder = folder | replace('[', '[[]') | replace('*', '[*]') | replace('?', '[?]') -%}
+    {%- set settings = [final_after_days()] -%}
+    {%- for name in ('MKT_DBT_CURRENCY', 'MKT_DBT_ACTIVATION_NEEDS') -%} {%- do settings.append(env_var(name, '')) -%}
+    {%- endfor -%}
+    {%- set files = ['dbt_project.yml', 'macros/*.sql', 'models/**/*.sql', 'models/**/*.yml'] -%}
+    {%- set query -%}
+        select md5(string_agg(parse_filename(filename) || ' ' || md5(content), ' ' order by filename))
+        from read_text([
+            {%- for pattern in files + ['models/**/*.py', 'seeds/*.csv'] %}
+            '{{ folder }}/{{ pattern }}'{{ "," if not loop.last }}
+            {%- endfor %}
+        ])
+    {%- endset -%}
+    {%- set digest = run_query(query).columns[0].values()[0] -%}
+    {%- if not digest -%}
+        {{ exceptions.raise_compiler_error('no file of the dbt project is below ' ~ folder) }}
+    {%- endif -%}
+    {{ return('by hand ' ~ local_md5(tojson([digest, settings, invocation_args_dict.vars], sort_keys=true))) }}
+{%- endmacro %}
 
 
 {# The incremental strategy: whole days are replaced where their rows changed, and emptied where they

@@ -9,3 +9,9 @@
         {{ " and " if not loop.first }}{{ need }} = 'granted'
     {%- endfor -%}
 {%- endmacro %}
+
+
+{# Of several entries of one instant the strictest: denied, then what is not said, then granted. #}
+{% macro strictest(signal) -%}
+    case when count({{ signal }}) = count(*) or min({{ signal }}) = 'denied' then min({{ signal }}) end
+{%- endmacro %}

@@ -12,9 +12,10 @@
 {%- endmacro %}
 
 
-{# NULL for the many ways in which GA4 says "nothing". #}
+{# The text without blanks and tabs around it, NULL for the many ways in which GA4 says "nothing". #}
 {% macro blank_to_null(column) -%}
-    nullif(nullif(trim({{ column }}), ''), '(not set)')
+    {%- set text = "trim(replace(" ~ column ~ ", '\t', ' '))" -%}
+    case when lower({{ text }}) not in ('', '(not set)') then {{ text }} end
 {%- endmacro %}
 
 

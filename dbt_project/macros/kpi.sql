@@ -47,3 +47,24 @@
     {{ kpi(name) }} as {{ name }}{{ "," if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
+
+
+{# The sums of rows that report both parts of a ratio, as columns: what the measures a_with_b of the contract say. Each
+   ends with a comma. At the grain of the rows themselves each is its expression, without a sum. #}
+{% macro comparable_columns(are_sums) -%}
+    {%- for measure in comparable_measures() %}
+    {%- if are_sums %}
+    cast(sum({{ measure.expr }}) as {{ 'bigint' if measure.name.startswith('clicks') else 'decimal(18, 4)' }})
+        as {{ measure.name }},
+    {%- else %}
+    {{ measure.expr }} as {{ measure.name }},
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+
+{# The measures of ad performance that are not just a column. #}
+{% macro comparable_measures() -%}
+    {%- set found = semantic_layer('semantic_models') | selectattr('name', 'equalto', 'ad_performance') | first -%}
+    {{ return(found.measures | selectattr('expr') | list if found else []) }}
+{%- endmacro %}

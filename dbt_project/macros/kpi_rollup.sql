@@ -1,5 +1,5 @@
-{# marketing_clean summed to `grain` (a list of columns), every KPI as a ratio of those sums. Over channels, what
-   may not be added is null and a flag says so. #}
+{# marketing_clean summed to `grain` (a list of columns), every KPI as a ratio of those sums, over the rows that report
+   both parts of it. Over channels, what may not be added is null and a flag says so. #}
 {% macro kpi_rollup(grain) -%}
     {%- set keys = grain | join(', ') -%}
     {%- set over_channels = 'channel' not in grain -%}
@@ -17,6 +17,7 @@ sums as (
         cast(sum(conversions) as decimal(18, 4)) as conversions,
         cast(sum(mark_spent) as decimal(18, 4)) as mark_spent,
         cast(sum(revenue) as decimal(18, 4)) as revenue,
+        {{ comparable_columns(are_sums=true) }}
         min(is_final) as is_final,
         {{ lineage_list('lineage_id') }} as lineage_ids
         {%- if over_channels %},
@@ -37,6 +38,13 @@ comparable as (
         {{ unless_mixed('conversions') }} as conversions,
         mark_spent,
         {{ unless_mixed('revenue') }} as revenue,
+        mark_spent_with_leads,
+        mark_spent_with_conversions,
+        mark_spent_with_revenue,
+        clicks_with_conversions,
+        clicks_with_revenue,
+        {{ unless_mixed('conversions_with_revenue') }} as conversions_with_revenue,
+        {{ unless_mixed('revenue_with_conversions') }} as revenue_with_conversions,
         is_final,
         lineage_ids,
         has_mixed_windows,
@@ -53,6 +61,13 @@ select
     conversions,
     mark_spent,
     revenue,
+    mark_spent_with_leads,
+    mark_spent_with_conversions,
+    mark_spent_with_revenue,
+    clicks_with_conversions,
+    clicks_with_revenue,
+    conversions_with_revenue,
+    revenue_with_conversions,
     {{ kpi_columns() }},
     is_final,
     lineage_ids

@@ -19,8 +19,6 @@ FORMS: Final[dict[str, str]] = {
     "build": "[0-9a-f]{16}",
     "creative": "cr-[0-9a-f]{16}",
     "lineage": "ln_[0-9a-f]{32}",
-    # of a Markov chain: the key of a touchpoint, or an end of a journey
-    "state": r"[0-9a-f]{32}|\((?:start|conversion|null)\)",
     # a node of the dbt project, tests with a hash of their arguments
     "node": r"(?:model|seed|source|test|unit_test)\.[A-Za-z0-9_.]+",
     "uuid": _UUID,

@@ -14,7 +14,7 @@ import numpy as np
 from mkt_assets.insights.events import Event
 from mkt_assets.insights.flags import Flags
 from mkt_assets.insights.grid import BoolArray, FloatArray, Grid
-from mkt_assets.marts.metrics import kpi_value, metrics
+from mkt_assets.marts.metrics import kpi_value, parts_of
 
 #: a part that explains more than half of a change is named as its cause
 MAINLY = 0.5
@@ -53,7 +53,7 @@ class _Case:
 
     def past(self, kpi: str) -> float:
         """A KPI over the usual days of the four weeks before; NaN if there are none."""
-        names = (metrics()[kpi].numerator, metrics()[kpi].denominator)
+        names = parts_of(kpi)
         columns = [getattr(self.grid, _COLUMN.get(n, n)) for n in names]
         sums = self._usual_sums(*columns)
         return float(kpi_value(kpi, **dict(zip(names, sums, strict=True))))

@@ -1,8 +1,8 @@
 """Markov attribution: how much of the conversion probability goes when a touchpoint goes.
 
-A first-order absorbing chain over touchpoints (Anderl, Becker, von Wangenheim, Schumann: Mapping
-the customer journey, IJRM 33, 2016). Numpy only; what stays out: which journeys there are, and how
-a conversion is split (SQL).
+A first-order absorbing chain over touchpoints, in the marts channels (Anderl, Becker, von
+Wangenheim, Schumann: Mapping the customer journey, IJRM 33, 2016). Numpy only; what stays out:
+which journeys there are, and how a conversion is split (SQL).
 """
 
 from __future__ import annotations

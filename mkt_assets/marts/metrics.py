@@ -31,6 +31,8 @@ ADS: Final = "ad_performance"
 FloatArray = npt.NDArray[np.float64]
 
 _MONEY_DIGITS = 4
+#: a measure of the rows that know another one: what a ratio may hold against it
+_COMPARABLE = re.compile(r"case when (?P<known>[a-z_]+) is not null then (?P<summed>[a-z_]+) end")
 _FORMAT = re.compile(r"(?P<grouped>#,##)?0(?:\.(?P<places>0+))?(?P<percent>%)?")
 #: what a derived metric may do; a division is a ratio metric, which knows what to do with zero
 _OPERATORS: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
@@ -58,6 +60,9 @@ class Kpi:
     denominator: str = ""
     expression: str = ""
     inputs: tuple[str, ...] = ()
+    #: of a sum over the rows that know another: that sum's name, and the other's
+    summed: str = ""
+    known: str = ""
 
     def text(self, value: float) -> str:
         """``value`` as people read it, in the metric's display format; without its currency."""
@@ -71,7 +76,9 @@ class Kpi:
 @cache
 def metrics() -> Mapping[str, Kpi]:
     """Every metric by name, sums too."""
-    return {metric["name"]: _read(metric) for metric in _layer()["metrics"]}
+    layer = _layer()
+    measures = {m["name"]: m for model in layer["semantic_models"] for m in model["measures"]}
+    return {m["name"]: _read(m, measures.get(m["name"], {})) for m in layer["metrics"]}
 
 
 @cache
@@ -89,8 +96,9 @@ def _layer() -> dict[str, Any]:
     return loaded
 
 
-def _read(metric: Mapping[str, Any]) -> Kpi:
+def _read(metric: Mapping[str, Any], measure: Mapping[str, Any]) -> Kpi:
     formula, meta = metric["type_params"], metric["config"]["meta"]
+    comparable = _COMPARABLE.fullmatch(measure.get("expr", ""))
     return Kpi(
         name=metric["name"],
         kind=metric["type"],
@@ -103,7 +111,16 @@ def _read(metric: Mapping[str, Any]) -> Kpi:
         denominator=formula.get("denominator", {}).get("name", ""),
         expression=formula.get("expr", ""),
         inputs=tuple(part["name"] for part in formula.get("metrics", ())),
+        **(comparable.groupdict() if comparable else {}),
     )
+
+
+def parts_of(ratio: str) -> tuple[str, str]:
+    """The two columns whose sums, over the rows that have both, ``ratio`` divides."""
+    top, bottom = (
+        metrics()[name] for name in (metrics()[ratio].numerator, metrics()[ratio].denominator)
+    )
+    return top.summed or top.name, bottom.summed or bottom.name
 
 
 def add_kpis(frame: pd.DataFrame, names: Sequence[str] | None = None) -> pd.DataFrame:
@@ -116,7 +133,11 @@ def add_kpis(frame: pd.DataFrame, names: Sequence[str] | None = None) -> pd.Data
         frame: sums, in columns called like the simple metrics.
         names: of any ratio or derived metrics; without, those of :func:`kpis`.
     """
-    out = frame.copy()
+    return _with_kpis(frame, _sums(frame), names)
+
+
+def _sums(frame: pd.DataFrame) -> dict[str, FloatArray]:
+    """The columns that are sums, by the names of the simple metrics."""
     sums = {
         name: _numbers(frame[name])
         for name, metric in metrics().items()
@@ -124,6 +145,13 @@ def add_kpis(frame: pd.DataFrame, names: Sequence[str] | None = None) -> pd.Data
     }
     if "spend" in frame:
         sums.setdefault("mark_spent", _numbers(frame["spend"]))
+    return sums
+
+
+def _with_kpis(
+    frame: pd.DataFrame, sums: Mapping[str, FloatArray], names: Sequence[str] | None
+) -> pd.DataFrame:
+    out = frame.copy()
     wanted = kpis() if names is None else [metrics()[name] for name in names]
     for kpi in wanted:
         values = _values(kpi, sums)
@@ -135,7 +163,8 @@ def add_kpis(frame: pd.DataFrame, names: Sequence[str] | None = None) -> pd.Data
 def kpi_value(name: str, **sums: npt.ArrayLike) -> FloatArray:
     """One metric from the sums that it needs, numbers or arrays of one shape.
 
-    NaN where there is nothing to divide by.
+    A sum over the rows that know another, as ``mark_spent_with_revenue``, may be told by its own
+    name; else ``mark_spent`` is taken for it. NaN where there is nothing to divide by.
 
     Raises:
         MktError: a sum is missing.
@@ -158,10 +187,19 @@ def _values(kpi: Kpi, sums: Mapping[str, FloatArray]) -> FloatArray | None:
         if any(part is None for part in parts.values()):
             return None
         return np.asarray(_evaluate(ast.parse(kpi.expression, mode="eval").body, parts))
-    top, bottom = sums.get(kpi.numerator), sums.get(kpi.denominator)
+    top, bottom = _sum(kpi.numerator, sums), _sum(kpi.denominator, sums)
     if top is None or bottom is None:
         return None
     return np.asarray(top / np.where(bottom != 0, bottom, np.nan))
+
+
+def _sum(name: str, sums: Mapping[str, FloatArray]) -> FloatArray | None:
+    """The column of this name, or what can be told of it from the two that it is made of."""
+    metric = metrics()[name]
+    if name in sums or not metric.summed:
+        return sums.get(name)
+    summed, known = sums.get(metric.summed), sums.get(metric.known)
+    return None if summed is None or known is None else np.where(np.isnan(known), np.nan, summed)
 
 
 def _evaluate(node: ast.expr, parts: Mapping[str, Any]) -> Any:
@@ -180,9 +218,18 @@ def _evaluate(node: ast.expr, parts: Mapping[str, Any]) -> Any:
 def kpi_frame(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Sums of the base metrics per group of ``by``, with the KPIs as ratios of those sums.
 
-    A sum over nothing but missing values is missing, so that an absent column is not read as zero.
+    A sum over nothing but missing values is missing, so that an absent column is not read as zero,
+    and a ratio is of the rows that have both of its parts.
     """
     columns = [c for c in (*BASE_METRICS, "spend") if c in frame]
-    sums = frame.groupby(list(by), sort=True, dropna=False)[columns].sum(min_count=1)
+    rows = _sums(frame)
+    comparable = {
+        name: values
+        for name, metric in metrics().items()
+        if metric.summed and (values := _sum(name, rows)) is not None
+    }
+    whole = frame[[*by, *columns]].assign(**comparable)
     # the marts add money as DECIMAL(18, 4); binary dust beyond that is no money
-    return add_kpis(sums.round(_MONEY_DIGITS).reset_index())
+    sums = whole.groupby(list(by), sort=True, dropna=False).sum(min_count=1).round(_MONEY_DIGITS)
+    out = sums[columns].reset_index()
+    return _with_kpis(out, _sums(sums), None)

@@ -35,6 +35,7 @@ _MONEY = """
     select
         sum(mark_spent)::double,
         sum(revenue)::double,
+        sum(mark_spent) filter (where revenue is not null)::double,
         count(distinct click_window_days) filter (where revenue != 0) > 1
         or count(distinct view_window_days) filter (where revenue != 0) > 1
     from marts.marketing_clean where date between ? and ?
@@ -141,10 +142,10 @@ def _home(settings: Settings) -> str:
 
 def _money(con: duckdb.DuckDBPyConnection, first: date, last: date) -> dict[str, Any]:
     row = con.execute(_MONEY, [first, last]).fetchone()
-    spend, revenue, is_mixed = row or (None, None, False)
+    spend, revenue, with_revenue, is_mixed = row or (None, None, None, False)
     if spend is None or revenue is None or is_mixed:
         return {"spend": spend, "revenue": None, "has_mixed_windows": is_mixed}
-    roas = float(kpi_value("roas", revenue=revenue, mark_spent=spend))
+    roas = float(kpi_value("roas", revenue=revenue, mark_spent_with_revenue=with_revenue))
     return {"spend": spend, "revenue": revenue, "roas": None if math.isnan(roas) else roas}
 
 

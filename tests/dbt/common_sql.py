@@ -76,6 +76,7 @@ SHAPES = {
         "Nullif",
     ),
     *("Greatest", "Least", "Lower", "Upper", "Trim", "Length", "MD5", "Pow", "CurrentTimestamp"),
+    "Replace",
     *("Lag", "Lead", "Rank", "RowNumber"),
 }
 #: what the parts that have many uses may say
@@ -143,10 +144,11 @@ def uncommon_shapes(sql: str) -> set[str]:
     return kinds.union(*map(faults, trees)) | spellings(DuckDB().tokenize(sql))
 
 
-#: KPIs are read from a graph, which only dbt has
+#: KPIs and the sums that they are made of are read from a graph, which only dbt has
 _KPI = """
 {% macro kpi(name) %} null {% endmacro %}
 {% macro kpi_columns() %} null as kpi {% endmacro %}
+{% macro comparable_columns(are_sums) %} null as comparable, {% endmacro %}
 """
 
 

@@ -1,13 +1,16 @@
 """Paths to purchase and the rule-based credits, as plain Python, from the issue's definitions.
 
 A path is the user's sessions that began at or before the purchase and at most 30 days before it, in
-order. What stays out: Markov and Shapley, whose laws are tested where they are computed.
+order. Shapley's value is worked out coalition by coalition. What stays out: Markov, whose laws are
+tested where it is computed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from itertools import combinations
+from math import factorial
 
 from oracle_purchases import Purchase
 from oracle_sessions import Session
@@ -79,3 +82,27 @@ def shares(
     if not touches:
         return []
     return list(zip(touches, MODELS[model](touches, purchase.purchased_at), strict=True))
+
+
+def game_of_channels(paths: Iterable[frozenset[str]]) -> dict[str, float]:
+    """Shapley's value of each channel, where a coalition is worth the paths that lie inside it."""
+    found = list(paths)
+    players = sorted(frozenset().union(*found))
+    size = len(players)
+
+    def worth(coalition: frozenset[str]) -> int:
+        return sum(channels <= coalition for channels in found)
+
+    coalitions = [frozenset(c) for n in range(size + 1) for c in combinations(players, n)]
+    worths = {coalition: worth(coalition) for coalition in coalitions}
+    return {
+        player: sum(
+            factorial(len(others))
+            * factorial(size - len(others) - 1)
+            / factorial(size)
+            * (worths[others | {player}] - worths[others])
+            for others in coalitions
+            if player not in others
+        )
+        for player in players
+    }

@@ -23,13 +23,13 @@ PAUSES = [20 * MINUTE, 5 * HOUR, DAY, 3 * DAY, 11 * DAY, 29 * DAY]
 PAUSES += [30 * DAY - SECOND, 30 * DAY, 30 * DAY + SECOND, 31 * DAY]
 STREAMS = ["web", "web", "app", None]
 CLICKS = ["gclid", "gbraid", "wbraid", "dclid", "gclsrc", "srsltid", "msclkid"]
-BLANKS = [None, None, "", "  ", "(not set)"]
+BLANKS = [None, None, "", "  ", "(not set)", "\t(Not Set) "]
 SOURCES = ["google", "Google", " bing ", "facebook.com", "t.co", "youtube.com", "amazon", "e-mail"]
 SOURCES += ["news", "partner", "sms", "blog.example", "(direct)", "(Direct)", *BLANKS]
 MEDIA = ["organic", "Organic", "referral", "REFERRAL", "(none)", "cpc", "CPC", "cpm", "paid_social"]
 MEDIA += ["email", "affiliate", "display", "audio", "webpush", "video", "link", "social", *BLANKS]
 CAMPAIGNS = ["brand", "Summer-Shop", "workshop", "x cross-network", " may ", "(organic)", *BLANKS]
-ORDERS = [None, "", " ", "(not set)", "T-own", "T-own", "T-own", "T-shared"]
+ORDERS = [None, "", " ", "(not set)", "(Not Set)", "T-own", "T-own", "T-own", "T-shared"]
 NAMES = [
     "page_view",
     "page_view",

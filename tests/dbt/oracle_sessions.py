@@ -67,8 +67,8 @@ class Session:
 
 def said(text: str | None) -> str | None:
     """A text, or None for the ways in which GA4 says nothing."""
-    text = (text or "").strip(" ")
-    return None if text in {"", UNKNOWN} else text
+    text = (text or "").strip(" \t")
+    return None if text.lower() in {"", UNKNOWN} else text
 
 
 def instant(event: Row) -> datetime:

@@ -100,6 +100,23 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+def test_a_build_of_all_runs_every_test(full: Project) -> None:
+    nodes = json.loads((full.home / "target/manifest.json").read_text())["nodes"].values()
+    ran = json.loads((full.home / "target/run_results.json").read_text())["results"]
+    tests = {node["unique_id"] for node in nodes if node["resource_type"] == "test"}
+    assert tests == {one["unique_id"] for one in ran if one["unique_id"].startswith("test.")}
+
+
+def test_a_build_of_some_models_asks_for_no_others(full: Project, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    (project.home / project.lake.name).symlink_to(full.lake)
+    project.build("--select", "+fct_sessions")
+    # what is there is tested all the same
+    ran = json.loads((tmp_path / "target/run_results.json").read_text())["results"]
+    names = {one["unique_id"].split(".")[2] for one in ran}
+    assert "fct_sessions_key_is_unique" in names
+
+
 def test_kpis_are_ratios_of_sums_and_the_same_in_sql_and_pandas(full: Project) -> None:
     rows = full.query("from marts.marketing_clean")
     for table, by in (("kpi_daily", ["date"]), ("kpi_channel_daily", ["date", "channel"])):
@@ -154,6 +171,26 @@ def test_a_changed_metric_changes_the_mart_at_the_next_build(tmp_path: Path) -> 
         done = project.dbt("run", "--select", "kpi_daily")
         assert done.returncode != 0
         assert said in done.stdout
+
+
+def test_by_hand_a_changed_variable_or_macro_builds_anew(tmp_path: Path) -> None:
+    project = Project(tmp_path, source=tmp_path / "dbt [1]")
+    shutil.copytree(PROJECT, project.source)
+    _fill(project, ads=False)
+
+    def key_events(*arguments: str) -> int:
+        done = project.dbt("run", "--select", "stg_events int_session_days", *arguments)
+        assert done.returncode == 0, done.stdout
+        total = project.query("select sum(key_events) as n from intermediate.int_session_days")
+        return int(total["n"].item())
+
+    others = ("--vars", "{key_events: [view_item]}")
+    assert (key_events(), key_events(*others)) == (3, 1)
+    macro = project.source / "macros" / "keys.sql"
+    macro.write_text(
+        macro.read_text().replace('\'{{ var("key_events")', "'page_view', '{{ var(\"key_events\")")
+    )
+    assert key_events(*others) == 1 + 4
 
 
 def test_a_kpi_over_nothing_is_null(full: Project) -> None:

@@ -296,3 +296,23 @@ def test_purchases_are_credited_as_the_model_says(world: World, model: str) -> N
         assert found.get(key, nothing) == pytest.approx(
             credited.get(key, nothing), rel=1e-9, abs=1e-6
         ), key
+
+
+@pytest.mark.slow
+def test_channels_are_credited_with_the_value_of_their_game(world: World) -> None:
+    """Day by day, over whatever campaigns the channels have."""
+    paths = defaultdict(list)
+    for purchase in world.purchases.values():
+        touches = oracle_attribution.path(purchase, world.sessions.values())
+        channels = frozenset(touch.channel_group for touch in touches)
+        paths[purchase.purchase_date].append(channels or frozenset({"Unassigned"}))
+    rows = rows_of(
+        world.project,
+        "select date, channel_group, attributed_conversions from marts.fct_attribution_channel"
+        " where model = 'shapley'",
+    )
+    found = {(r["date"], r["channel_group"]): float(r["attributed_conversions"]) for r in rows}
+    games = {day: oracle_attribution.game_of_channels(of_day) for day, of_day in paths.items()}
+    values = {(day, channel): v for day, game in games.items() for channel, v in game.items()}
+    assert found == pytest.approx(values, abs=1e-9)
+    assert max(len(game) for game in games.values()) > 2

@@ -33,7 +33,7 @@ PROJECT = dbt_project_dir()
 COMMON = {
     *("avg", "count", "max", "min", "sum"),
     *("cast", "coalesce", "greatest", "least", "nullif", "power"),
-    *("length", "lower", "md5", "trim", "upper"),
+    *("length", "lower", "md5", "replace", "trim", "upper"),
     *("lag", "lead", "rank", "row_number"),
 }
 #: what macros/engine_spark.sql says besides; all are in what `show functions` lists on Spark 4.3

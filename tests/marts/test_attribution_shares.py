@@ -1,16 +1,18 @@
 """The SQL that splits purchases, held against the definitions of the models on any paths.
 
-The Shapley value is held against its own: the mean gain over every order in which touchpoints come.
+The Shapley value is held against its own: the mean gain over every order in which channels come.
+The part of a campaign is held against Owen's (1977): the mean gain over every order in which a
+channel's campaigns come together.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from itertools import permutations
-from math import factorial
+from functools import cache
+from itertools import permutations, product
 from typing import Any
 
 import pytest
@@ -21,7 +23,8 @@ from hypothesis import strategies as st
 from mkt_assets.project import dbt_project_dir
 
 Told = dict[str, Any]
-#: purchases, each with its touches: (touchpoint, direct or not, days before), and its revenue
+#: purchases, each with its touches: (campaign, direct or not, days before), and its revenue;
+#: the first letter of a campaign is its channel
 Purchases = list[tuple[list[tuple[str, bool, float]], Decimal]]
 Credits = dict[str, dict[int, list[tuple[Decimal, Decimal]]]]
 
@@ -34,22 +37,23 @@ PATH = {
     "touches_in_path": "bigint",
     "channel_group": "varchar",
     "campaign": "varchar",
-    "touchpoint_key": "varchar",
     "is_direct": "boolean",
     "days_before": "double",
     "revenue": "decimal(18,4)",
 }
-EFFECT = {"date": "date", "touchpoint_key": "varchar", "removal_effect": "double"}
+EFFECT = {"date": "date", "channel_group": "varchar", "removal_effect": "double"}
 MODELS = yaml.safe_load((dbt_project_dir() / "dbt_project.yml").read_text(encoding="utf-8"))[
     "vars"
 ]["attribution_models"]
 
-TOUCH = st.tuples(st.sampled_from("abcdef"), st.booleans(), st.floats(0, 30))
+TOUCH = st.tuples(
+    st.sampled_from(["a1", "a2", "a3", "b1", "b2", "c1", "d1"]), st.booleans(), st.floats(0, 30)
+)
 MONEY = st.decimals(0, 100_000, places=4)
 PURCHASES = st.lists(
     st.tuples(st.lists(TOUCH, min_size=1, max_size=7), MONEY), min_size=1, max_size=8
 )
-EFFECTS = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1))
+EFFECTS = st.dictionaries(st.sampled_from("abcd"), st.floats(0, 1))
 on_sql = settings(
     max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
@@ -68,19 +72,18 @@ def credit(build: Callable[..., Any], rows: Callable[..., str]) -> Callable[...,
                 "purchase_date": DAY,
                 "touch_number": at + 1,
                 "touches_in_path": len(path),
-                "channel_group": touchpoint,
-                "campaign": touchpoint,
-                "touchpoint_key": touchpoint,
+                "channel_group": campaign[0],
+                "campaign": campaign,
                 "is_direct": is_direct,
                 "days_before": days_before,
                 "revenue": revenue,
             }
             for number, (path, revenue) in enumerate(purchases)
-            for at, (touchpoint, is_direct, days_before) in enumerate(_by_age(path))
+            for at, (campaign, is_direct, days_before) in enumerate(_by_age(path))
         ]
         told = [
-            {"date": DAY, "touchpoint_key": touchpoint, "removal_effect": effect}
-            for touchpoint, effect in (effects or {}).items()
+            {"date": DAY, "channel_group": channel, "removal_effect": effect}
+            for channel, effect in (effects or {}).items()
         ]
         tables = {
             "int_conversion_paths": rows(PATH, paths),
@@ -106,14 +109,21 @@ def _shares(credits_: Credits, model: str, purchase: int = 0) -> list[float]:
     return [float(conversions) for conversions, _ in credits_[model][purchase]]
 
 
-def _by_touchpoint(credits_: Credits, model: str, purchases: Purchases) -> dict[str, float]:
-    """Revenue by touchpoint over all purchases."""
+def _by_campaign(credits_: Credits, model: str, purchases: Purchases) -> dict[str, float]:
+    """Revenue by campaign over all purchases."""
     totals: dict[str, float] = defaultdict(float)
     for number, (path, _) in enumerate(purchases):
-        for (touchpoint, *_), (_, revenue) in zip(
+        for (campaign, *_), (_, revenue) in zip(
             _by_age(path), credits_[model][number], strict=True
         ):
-            totals[touchpoint] += float(revenue)
+            totals[campaign] += float(revenue)
+    return totals
+
+
+def _by_channel(of_campaigns: dict[str, float]) -> dict[str, float]:
+    totals: dict[str, float] = defaultdict(float)
+    for campaign, revenue in of_campaigns.items():
+        totals[campaign[0]] += revenue
     return totals
 
 
@@ -153,7 +163,11 @@ def _textbook(path: list[tuple[str, bool, float]], effects: dict[str, float]) ->
     not_direct = [at for at, (_, is_direct, _) in enumerate(path) if not is_direct]
     chosen = not_direct[-1] if not_direct else size - 1
     ends = [0.4] + [0.2 / (size - 2)] * (size - 2) + [0.4] if size > 2 else [1.0] * size
-    of_effects = [effects.get(n, 0) if n not in names[:at] else 0 for at, n in enumerate(names)]
+    campaigns = Counter(name[0] for name in set(names))
+    of_effects = [
+        effects.get(n[0], 0) / campaigns[n[0]] if n not in names[:at] else 0
+        for at, n in enumerate(names)
+    ]
     return {
         "first_touch": [float(at == 0) for at in range(size)],
         "last_touch": [float(at == size - 1) for at in range(size)],
@@ -170,25 +184,35 @@ def _textbook(path: list[tuple[str, bool, float]], effects: dict[str, float]) ->
 def test_shapley_is_the_mean_gain_over_every_order(
     credit: Callable[..., Credits], purchases: Purchases
 ) -> None:
-    found = _by_touchpoint(credit(purchases), "shapley", purchases)
-    assert found == pytest.approx(_shapley(purchases), abs=1e-6 * len(purchases))
-
-
-def _shapley(purchases: Purchases) -> dict[str, float]:
-    """By definition; a coalition is worth the purchases whose touchpoints all lie in it."""
+    of_campaigns = _by_campaign(credit(purchases), "shapley", purchases)
+    close = 1e-6 * len(purchases)
+    # of channels, as if there were no campaigns
+    needs = [({name[0] for name, *_ in path}, float(revenue)) for path, revenue in purchases]
+    channels = sorted(set().union(*(names for names, _ in needs)))
+    expected = _mean_gain(needs, list(permutations(channels)))
+    assert _by_channel(of_campaigns) == pytest.approx(expected, abs=close)
+    # of campaigns, where a channel's come together
     needs = [({name for name, *_ in path}, float(revenue)) for path, revenue in purchases]
-    players = sorted(set().union(*(names for names, _ in needs)))
+    campaigns = sorted(set().union(*(names for names, _ in needs)))
+    within = [list(permutations(n for n in campaigns if n[0] == of)) for of in channels]
+    orders = [sum(o, ()) for some in product(*within) for o in permutations(some)]
+    assert of_campaigns == pytest.approx(_mean_gain(needs, orders), abs=close)
 
-    def worth(coalition: set[str]) -> float:
+
+def _mean_gain(
+    needs: list[tuple[set[str], float]], orders: list[tuple[str, ...]]
+) -> dict[str, float]:
+    """By definition; a coalition is worth the purchases whose touches all lie in it."""
+
+    @cache
+    def worth(coalition: frozenset[str]) -> float:
         return sum(revenue for names, revenue in needs if names <= coalition)
 
-    values = dict.fromkeys(players, 0.0)
-    for order in permutations(players):
-        present: set[str] = set()
-        for player in order:
-            values[player] += worth(present | {player}) - worth(present)
-            present.add(player)
-    return {player: value / factorial(len(players)) for player, value in values.items()}
+    values = dict.fromkeys(orders[0], 0.0)
+    for order in orders:
+        for at, player in enumerate(order):
+            values[player] += worth(frozenset(order[: at + 1])) - worth(frozenset(order[:at]))
+    return {player: value / len(orders) for player, value in values.items()}
 
 
 @pytest.mark.slow
@@ -197,19 +221,26 @@ def _shapley(purchases: Purchases) -> dict[str, float]:
 def test_shapley_keeps_its_axioms(
     credit: Callable[..., Credits], purchases: Purchases, others: Purchases
 ) -> None:
-    shapley = _by_touchpoint(credit(purchases), "shapley", purchases)
+    def shapley_of(some: Purchases) -> dict[str, float]:
+        return _by_channel(_by_campaign(credit(some), "shapley", some))
+
+    shapley = shapley_of(purchases)
     # efficiency: all of the revenue, and no more
     assert sum(shapley.values()) == pytest.approx(float(sum(r for _, r in purchases)))
-    # symmetry: a twin on each path of a touchpoint is worth the same
-    twins = [([*path, *(("a2", *t[1:]) for t in path if t[0] == "a")], r) for path, r in purchases]
-    twin = _by_touchpoint(credit(twins), "shapley", twins)
-    assert twin["a"] == pytest.approx(twin["a2"], abs=EPSILON * len(purchases) * 1e5)
+    # symmetry: a twin on each path of a channel is worth the same, whatever its campaigns
+    twins = [
+        ([*path, *(("x", *t[1:]) for t in path if t[0].startswith("a"))], r)
+        for path, r in purchases
+    ]
+    twin = shapley_of(twins)
+    close = EPSILON * len(purchases) * 1e5
+    assert twin.get("a", 0) == pytest.approx(twin.get("x", 0), abs=close)
     # dummy: who only ever adds purchases of its own gets those, and changes nobody's part
-    alone: Purchases = [*purchases, ([("dummy", False, 0.0)] * 2, Decimal(50))]
-    assert _by_touchpoint(credit(alone), "shapley", alone) == {**shapley, "dummy": 50.0}
+    alone: Purchases = [*purchases, ([("y", False, 0.0)] * 2, Decimal(50))]
+    assert shapley_of(alone) == {**shapley, "y": 50.0}
     # additivity: of two sets of purchases together
-    both = _by_touchpoint(credit([*purchases, *others]), "shapley", [*purchases, *others])
-    second = _by_touchpoint(credit(others), "shapley", others)
+    second = shapley_of(others)
+    both = shapley_of([*purchases, *others])
     summed = {name: shapley.get(name, 0) + second.get(name, 0) for name in both}
     assert both == pytest.approx(summed)
 
@@ -219,7 +250,7 @@ def test_shapley_keeps_its_axioms(
 def test_equal_effects_are_the_shapley_value_and_so_are_none(
     credit: Callable[..., Credits], purchases: Purchases, effect: float | None
 ) -> None:
-    found = credit(purchases, {} if effect is None else dict.fromkeys("abcdef", effect))
+    found = credit(purchases, {} if effect is None else dict.fromkeys("abcd", effect))
     for number in range(len(purchases)):
         expected = _shares(found, "shapley", number)
         assert _shares(found, "markov", number) == pytest.approx(expected, abs=1e-11)

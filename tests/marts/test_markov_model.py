@@ -30,7 +30,7 @@ STEPS = [
     (DAYS[1], "a", "(null)", 1),
 ]
 EFFECTS = [(DAYS[1], "a", 0.0), (DAYS[0], "a", 0.5), (DAYS[0], "b", 0.5)]
-COLUMNS = ["date", "source_key", "target_key", "journeys"]
+COLUMNS = ["date", "from_channel", "to_channel", "journeys"]
 
 
 class SparkFrame:
@@ -79,7 +79,7 @@ def test_on_duckdb(file: ModuleType, steps: list[Any], expected: list[Any]) -> N
     with duckdb.connect() as con:
         con.execute(
             "create table steps "
-            "(date date, source_key varchar, target_key varchar, journeys bigint)"
+            "(date date, from_channel varchar, to_channel varchar, journeys bigint)"
         )
         if steps:
             con.executemany("insert into steps values (?, ?, ?, ?)", steps)
@@ -87,12 +87,12 @@ def test_on_duckdb(file: ModuleType, steps: list[Any], expected: list[Any]) -> N
         con.execute("create table effects as from found")
         kinds = {name: kind for name, kind, *_ in con.execute("describe effects").fetchall()}
         rows = con.execute("from effects").fetchall()
-    assert kinds == {"date": "DATE", "touchpoint_key": "VARCHAR", "removal_effect": "DOUBLE"}
+    assert kinds == {"date": "DATE", "channel_group": "VARCHAR", "removal_effect": "DOUBLE"}
     assert rows == expected
 
 
 @pytest.mark.parametrize(("steps", "expected"), [(STEPS, EFFECTS), ([], [])])
 def test_on_spark(file: ModuleType, steps: list[Any], expected: list[Any]) -> None:
     schema, rows = file.model(Dbt(SparkFrame(steps)), SparkSession())
-    assert schema == "date date, touchpoint_key string, removal_effect double"
+    assert schema == "date date, channel_group string, removal_effect double"
     assert rows == expected

@@ -25,6 +25,7 @@ _STUB = """
 {% macro kpi(name) -%} cast(null as double) {%- endmacro %}
 {% macro kpi_names() -%} {{ return([]) }} {%- endmacro %}
 {% macro kpi_columns() -%} COLUMNS {%- endmacro %}
+{% macro comparable_columns(are_sums) -%} {%- endmacro %}
 """.replace("COLUMNS", ", ".join(f"null as {kpi.name}" for kpi in kpis()))
 
 
@@ -109,6 +110,11 @@ def test_no_query_of_a_python_module_computes_a_kpi_by_itself(models: Models) ->
             """,
             "clicks / impressions",
         ),
+        (
+            "select sum(revenue) / sum(case when revenue is not null then mark_spent end) from x",
+            "revenue / mark_spent_with_revenue",
+        ),
+        ("select revenue / mark_spent_with_revenue from x", "revenue / mark_spent_with_revenue"),
         ("select (revenue - mark_spent) / mark_spent from x", "mark_spent+revenue / mark_spent"),
         (
             "select sum(revenue) over (order by d) / sum(mark_spent) over (order by d) from x",

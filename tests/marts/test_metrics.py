@@ -19,6 +19,7 @@ from mkt_assets.marts.metrics import (
     kpi_value,
     kpis,
     metrics,
+    parts_of,
 )
 from mkt_assets.project import dbt_project_dir
 
@@ -58,7 +59,45 @@ def test_every_measure_is_a_sum_and_a_metric() -> None:
         name for name, metric in metrics().items() if metric.kind == "simple"
     )
     ads = next(m for m in LAYER["semantic_models"] if m["name"] == "ad_performance")
-    assert tuple(m["name"] for m in ads["measures"]) == BASE_METRICS
+    assert tuple(m["name"] for m in ads["measures"] if "expr" not in m) == BASE_METRICS
+
+
+def test_what_a_platform_may_not_report_is_held_against_nothing() -> None:
+    """Each ratio of ads has both parts from the rows that have both."""
+    always = {"impressions", "clicks", "mark_spent"}
+    ads = next(m for m in LAYER["semantic_models"] if m["name"] == "ad_performance")
+    names = {measure["name"] for measure in ads["measures"]}
+    ratios = [m for m in metrics().values() if m.kind == "ratio" and m.numerator in names]
+    assert {"ctr", "cvr", "cpl", "cpa", "cpc", "aov", "roas"} <= {m.name for m in ratios}
+    for ratio in ratios:
+        parts = [metrics()[name] for name in (ratio.numerator, ratio.denominator)]
+        (top, of_top), (bottom, of_bottom) = ((p.summed or p.name, p.known) for p in parts)
+        assert of_top == ("" if bottom in always else bottom), ratio.name
+        assert of_bottom == ("" if top in always else top), ratio.name
+        assert parts_of(ratio.name) == (top, bottom)
+
+
+REPORTED = st.one_of(st.none(), st.integers(0, 9).map(float))
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 9)] * 3, REPORTED, REPORTED, REPORTED), max_size=6))
+def test_a_ratio_is_of_the_rows_that_have_both_of_its_parts(rows: list[tuple]) -> None:
+    names = ["impressions", "clicks", "spend", "leads", "conversions", "revenue"]
+    frame = pd.DataFrame(rows, columns=names, dtype="float64").assign(all=0)
+    for kpi in kpis():
+        if kpi.kind == "ratio":
+            top, bottom = (n.replace("mark_spent", "spend") for n in parts_of(kpi.name))
+            known = frame[frame[[top, bottom]].notna().all(axis=1)]
+            below = known[bottom].sum()
+            expected = [known[top].sum() / below if below else np.nan][: len(frame)]
+            np.testing.assert_array_equal(kpi_frame(frame, ["all"])[kpi.name], expected)
+
+
+def test_a_sum_over_comparable_rows_is_told_by_its_own_name() -> None:
+    sums = pd.DataFrame({"mark_spent": [30.0], "mark_spent_with_revenue": [10.0], "revenue": [20]})
+    assert kpi_value("roas", mark_spent_with_revenue=10, revenue=20) == 2
+    for found in (add_kpis(sums), kpi_frame(sums.assign(all=0), ["all"])):
+        assert found["roas"].tolist() == [2.0]
 
 
 def test_the_published_kpis_keep_their_order() -> None:

@@ -168,7 +168,6 @@ def test_every_key_of_the_contracts_has_a_form() -> None:
     assert forms_of("publication")["lineage_ids"] == "lineage"
     # the warehouse keeps the tables between sources and marts, and `mkt scan` reads them
     assert forms_of("int_conversion_paths")["user_key"] == "pseudonym"
-    assert forms_of("int_journey_transitions")["source_key"] == "state"
     assert forms_of("unheard_of") == {}
     assert set(FORMS).isdisjoint({"code", "order", "json"})
 

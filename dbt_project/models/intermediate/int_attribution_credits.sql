@@ -1,4 +1,4 @@
--- The credits of each model by day and touchpoint; a touchpoint of a path that gets none has zero.
+-- The credits of each model by day, channel and campaign; a campaign of a path that gets none has zero.
 {{ config(
     materialized=by_days(),
     meta={'dates': {

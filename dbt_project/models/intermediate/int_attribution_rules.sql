@@ -17,7 +17,7 @@ with paths as (
     select
         paths.*,
         row_number() over (
-            partition by paths.transaction_id, paths.touchpoint_key order by paths.touch_number
+            partition by paths.transaction_id, paths.channel_group, paths.campaign order by paths.touch_number
         ) as occurrence,
         max(case when not paths.is_direct then paths.touch_number end)
             over (partition by paths.transaction_id) as last_non_direct_touch,
@@ -29,8 +29,18 @@ with paths as (
     left join {{ ref('int_markov_effects') }} as effects
         on
             paths.purchase_date = effects.date
-            and paths.touchpoint_key = effects.touchpoint_key
+            and paths.channel_group = effects.channel_group
     where {{ among('paths.purchase_date', stale) }}
+),
+
+campaigns as (
+    select
+        *,
+        -- how many campaigns share their channel's part of the path
+        cast(
+            sum(case when occurrence = 1 then 1 else 0 end) over (partition by transaction_id, channel_group) as double
+        ) as campaigns_of_channel
+    from paths
 )
 
 select
@@ -50,12 +60,13 @@ select
         else 1
     end as position_based,
     power(2, -days_before_last / {{ var('attribution_half_life_days') }}) as time_decay,
-    -- the Shapley value of the game of paths is an equal split over the touchpoints of each path
-    case when occurrence = 1 then 1 else 0 end as shapley,
-    -- against the greatest effect, so that small ones keep their digits; touchpoints without any are equal
+    -- the Shapley value of the game of channels is an equal split over the channels of each path, and Owen's of its
+    -- campaigns one over each channel's campaigns
+    case when occurrence = 1 then 1 / campaigns_of_channel else 0 end as shapley,
+    -- against the greatest effect, so that small ones keep their digits; channels without any are equal
     case
         when occurrence > 1 then 0
-        when greatest_effect > 0 then removal_effect / greatest_effect
-        else 1
+        when greatest_effect > 0 then removal_effect / greatest_effect / campaigns_of_channel
+        else 1 / campaigns_of_channel
     end as markov
-from paths
+from campaigns

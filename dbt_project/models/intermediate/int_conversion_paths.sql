@@ -85,7 +85,6 @@ select
     touches.session_source,
     touches.session_medium,
     touches.campaign,
-    {{ surrogate_key(['touches.channel_group', 'touches.campaign']) }} as touchpoint_key,
     touches.is_direct,
     touches.days_before,
     cast(1 as bigint) as conversions,

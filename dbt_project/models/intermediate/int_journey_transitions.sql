@@ -1,4 +1,4 @@
--- For each day with purchases, how often one touchpoint followed another in the journeys that
+-- For each day with purchases, how often one channel followed another in the journeys that
 -- ended within the fit window up to that day: the input of the Markov chain. A step counts on a span of
 -- days, from the day on which it was made to the day before it leaves the window or stops being true.
 {%- set fit = var('attribution_fit_days') %}
@@ -19,7 +19,7 @@
 with paths as (
     select
         *,
-        lag(touchpoint_key) over (partition by transaction_id order by touch_number) as earlier_key
+        lag(channel_group) over (partition by transaction_id order by touch_number) as earlier_channel
     from {{ ref('int_conversion_paths') }}
     where {{ around('purchase_date', stale, back=fit) }}
 ),
@@ -56,17 +56,17 @@ open_sessions as (
                 {{ plus_days('sessions.session_date', var('attribution_fit_days') - 1) }}
             )
         ) as last_day,
-        {{ surrogate_key(['sessions.channel_group', 'sessions.session_campaign']) }} as touchpoint_key
+        sessions.channel_group
     from sessions
     left join closings on sessions.session_key = closings.session_key
 ),
 
 neighbours as (
     select
-        touchpoint_key,
+        channel_group,
         first_day,
         last_day,
-        lag(touchpoint_key) over (partition by user_key order by started_at, session_key) as earlier_key,
+        lag(channel_group) over (partition by user_key order by started_at, session_key) as earlier_channel,
         lag(last_day) over (partition by user_key order by started_at, session_key) as earlier_last_day,
         lead(first_day) over (partition by user_key order by started_at, session_key) as later_first_day
     from open_sessions
@@ -74,15 +74,15 @@ neighbours as (
 
 steps as (
     select
-        coalesce(earlier_key, '(start)') as source_key,
-        touchpoint_key as target_key,
+        coalesce(earlier_channel, '(start)') as from_channel,
+        channel_group as to_channel,
         purchase_date as first_day,
         {{ plus_days('purchase_date', var('attribution_fit_days') - 1) }} as last_day
     from paths
     union all
     select
-        touchpoint_key as source_key,
-        '(conversion)' as target_key,
+        channel_group as from_channel,
+        '(conversion)' as to_channel,
         purchase_date as first_day,
         {{ plus_days('purchase_date', var('attribution_fit_days') - 1) }} as last_day
     from paths
@@ -90,23 +90,23 @@ steps as (
     union all
     -- while the session before it counts, a session follows that; afterwards it is the first
     select
-        earlier_key as source_key,
-        touchpoint_key as target_key,
+        earlier_channel as from_channel,
+        channel_group as to_channel,
         first_day,
         least(last_day, earlier_last_day) as last_day
     from neighbours
-    where earlier_key is not null
+    where earlier_channel is not null
     union all
     select
-        '(start)' as source_key,
-        touchpoint_key as target_key,
+        '(start)' as from_channel,
+        channel_group as to_channel,
         greatest(first_day, coalesce({{ plus_days('earlier_last_day', 1) }}, first_day)) as first_day,
         last_day
     from neighbours
     union all
     select
-        touchpoint_key as source_key,
-        '(null)' as target_key,
+        channel_group as from_channel,
+        '(null)' as to_channel,
         first_day,
         least(last_day, coalesce({{ minus_days('later_first_day', 1) }}, last_day)) as last_day
     from neighbours
@@ -114,15 +114,15 @@ steps as (
 
 spans as (
     select
-        source_key,
-        target_key,
+        from_channel,
+        to_channel,
         first_day,
         last_day,
         count(*) as journeys
     from steps
-    -- a touchpoint that follows itself does not change where a journey goes
-    where first_day <= last_day and source_key != target_key
-    group by source_key, target_key, first_day, last_day
+    -- a channel that follows itself does not change where a journey goes
+    where first_day <= last_day and from_channel != to_channel
+    group by from_channel, to_channel, first_day, last_day
 ),
 
 days as (
@@ -132,9 +132,9 @@ days as (
 
 select
     days.date,
-    spans.source_key,
-    spans.target_key,
+    spans.from_channel,
+    spans.to_channel,
     cast(sum(spans.journeys) as bigint) as journeys
 from days
 inner join spans on days.date between spans.first_day and spans.last_day
-group by days.date, spans.source_key, spans.target_key
+group by days.date, spans.from_channel, spans.to_channel

@@ -1,4 +1,4 @@
-"""Removal effects of the touchpoints: for each day, of the chain of the journeys known by its end.
+"""Removal effects of the channels: for each day, of the chain of the journeys known by its end.
 
 dbt runs this file; the arithmetic is `mkt_assets.marts.markov`, which knows no dbt. It is given a
 DuckDB relation or a Spark DataFrame, and its answer has its types even where it has no rows.
@@ -26,29 +26,29 @@ _STALE = """
 
 
 def effects_by_day(steps):
-    """One row per day and touchpoint, from a frame with date, source_key, target_key, journeys."""
+    """One row per day and channel, from a frame with date, from_channel, to_channel, journeys."""
     steps = steps.assign(date=pd.to_datetime(steps["date"]).dt.date)
     rows = []
-    for day, found in steps.sort_values(["date", "source_key", "target_key"]).groupby("date"):
-        source, target = (found[c].to_numpy(dtype=object) for c in ("source_key", "target_key"))
+    for day, found in steps.sort_values(["date", "from_channel", "to_channel"]).groupby("date"):
+        source, target = (found[c].to_numpy(dtype=object) for c in ("from_channel", "to_channel"))
         told = removal_effects(Transitions(source, target, found["journeys"].to_numpy(np.float64)))
-        rows += [(day, key, round(effect, _DIGITS)) for key, effect in told.items()]
-    return pd.DataFrame(rows, columns=["date", "touchpoint_key", "removal_effect"])
+        rows += [(day, channel, round(effect, _DIGITS)) for channel, effect in told.items()]
+    return pd.DataFrame(rows, columns=["date", "channel_group", "removal_effect"])
 
 
 def _as_table(session, frame):
     """What the engine stores: no engine can tell the type of a column from a frame without rows."""
     if hasattr(session, "createDataFrame"):
-        spark_types = "date date, touchpoint_key string, removal_effect double"
+        spark_types = "date date, channel_group string, removal_effect double"
         return session.createDataFrame(frame, schema=spark_types)
     import pyarrow as pa
 
-    types = {"date": pa.date32(), "touchpoint_key": pa.string(), "removal_effect": pa.float64()}
+    types = {"date": pa.date32(), "channel_group": pa.string(), "removal_effect": pa.float64()}
     return pa.Table.from_pandas(frame, schema=pa.schema(types), preserve_index=False)
 
 
 def model(dbt, session):
-    """One row per day and touchpoint of `int_journey_transitions`."""
+    """One row per day and channel of `int_journey_transitions`."""
     steps = dbt.ref("int_journey_transitions")
     if dbt.is_incremental:
         steps = steps.filter(_STALE)

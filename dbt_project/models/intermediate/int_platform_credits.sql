@@ -1,36 +1,29 @@
 -- What GA4 says of each campaign on each day with sessions or credits of it, under the ad platform's
--- channel and name where there are ones.
+-- channel and name where there are ones by the time that the day is final.
 with ads as (
     select * from {{ ref('marketing_clean') }}
 ),
 
 platform_keys as (
     -- links are tagged with the campaign's name, or with its id
-    select distinct
-        channel,
-        campaign,
-        lower(trim(campaign)) as campaign_key,
-        1 as preference
-    from ads
-    union all
-    select distinct
-        channel,
-        campaign,
-        lower(trim(campaign_id)) as campaign_key,
-        2 as preference
-    from ads
-    where campaign_id is not null
-),
-
-matches as (
     select
         channel,
         campaign,
-        campaign_key,
-        rank() over (partition by campaign_key order by preference) as preference
-    from platform_keys
-    -- GA4's words for what is no campaign: (direct), (organic), (not set) ...
-    where campaign_key not like '(%)'
+        lower(trim(campaign)) as campaign_key,
+        1 as preference,
+        min(date) as first_date
+    from ads
+    group by channel, campaign
+    union all
+    select
+        channel,
+        campaign,
+        lower(trim(campaign_id)) as campaign_key,
+        2 as preference,
+        min(date) as first_date
+    from ads
+    where campaign_id is not null
+    group by channel, campaign, lower(trim(campaign_id))
 ),
 
 touched as (
@@ -69,6 +62,24 @@ days as (
     group by date, campaign_key
 ),
 
+matches as (
+    select
+        days.date,
+        platform_keys.channel,
+        platform_keys.campaign,
+        platform_keys.campaign_key,
+        rank() over (
+            partition by days.date, days.campaign_key order by platform_keys.preference
+        ) as preference
+    from days
+    inner join platform_keys
+        on
+            days.campaign_key = platform_keys.campaign_key
+            and {{ known_in_time('platform_keys.first_date', 'days.date') }}
+    -- GA4's words for what is no campaign: (direct), (organic), (not set) ...
+    where platform_keys.campaign_key not like '(%)'
+),
+
 matched as (
     select
         days.*,
@@ -79,7 +90,11 @@ matched as (
         sum(coalesce(ads.clicks, 0)) over (partition by days.date, days.campaign_key) as all_clicks
     from days
     inner join spellings on days.campaign_key = spellings.campaign_key
-    left join matches on days.campaign_key = matches.campaign_key and matches.preference = 1
+    left join matches
+        on
+            days.date = matches.date
+            and days.campaign_key = matches.campaign_key
+            and matches.preference = 1
     left join ads
         on
             days.date = ads.date

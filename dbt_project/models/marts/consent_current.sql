@@ -10,11 +10,10 @@ with changes as (
 select
     user_key,
     changed_at,
-    -- of two entries of the same instant the stricter one holds: 'denied' sorts before 'granted'
-    min(ad_storage) as ad_storage,
-    min(analytics_storage) as analytics_storage,
-    min(ad_user_data) as ad_user_data,
-    min(ad_personalization) as ad_personalization
+    {{ strictest('ad_storage') }} as ad_storage,
+    {{ strictest('analytics_storage') }} as analytics_storage,
+    {{ strictest('ad_user_data') }} as ad_user_data,
+    {{ strictest('ad_personalization') }} as ad_personalization
 from changes
 where recency = 1
 group by user_key, changed_at

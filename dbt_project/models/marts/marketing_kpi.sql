@@ -1,5 +1,8 @@
 with campaigns as (
-    select * from {{ ref('marketing_clean') }}
+    select
+        {{ comparable_columns(are_sums=false) }}
+        *
+    from {{ ref('marketing_clean') }}
 )
 
 select

@@ -7,11 +7,13 @@ credited as (
 ),
 
 known_to_ga4 as (
-    select distinct
+    select
         channel,
-        campaign
+        campaign,
+        min(date) as first_date
     from credited
     where channel is not null
+    group by channel, campaign
 ),
 
 observed as (
@@ -49,6 +51,7 @@ claims as (
         on
             coalesce(reported.channel, credited.channel) = known_to_ga4.channel
             and coalesce(reported.campaign, credited.campaign) = known_to_ga4.campaign
+            and {{ known_in_time('known_to_ga4.first_date', 'coalesce(reported.date, credited.date)') }}
 ),
 
 compared as (

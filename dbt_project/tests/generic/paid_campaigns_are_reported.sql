@@ -11,6 +11,8 @@ from {{ sessions }} as visits
 where
     (visits.channel_group like 'Paid %' or visits.channel_group in ('Display', 'Cross-network'))
     and visits.session_campaign in (select claims.campaign from {{ model }} as claims where claims.known_to = 'ga4')
+    -- what a platform came to know only later is reported
+    and visits.session_campaign not in (select claims.campaign from {{ model }} as claims where claims.known_to != 'ga4')
 group by visits.session_campaign, visits.channel_group
 order by sessions desc, campaign asc
 {% endtest %}
