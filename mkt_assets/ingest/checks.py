@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from mkt_assets.ingest.set_aside import first_rows
 from mkt_assets.ingest.sources import (
     ADS,
     CONSENT,
@@ -30,7 +31,7 @@ def _days_check(asset: str, table: str) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
         days = days_of_run(context.run)
         landed = [item for day in days for item in read_manifest(lake.lake.landed(table, day))]
-        faults = [*_lost(landed), *_too_many_aside(landed)]
+        faults = [*_lost(landed), *_too_many_aside(landed, first_rows(lake.lake, table, days))]
         read = sum(item.rows_in for item in landed)
         said = "; ".join(faults[:5]) or f"{read:,} rows of {len(days)} days are accounted for"
         return dg.AssetCheckResult(
@@ -50,13 +51,13 @@ def _lost(landed: Sequence[Landed]) -> list[str]:
     ]
 
 
-def _too_many_aside(landed: Sequence[Landed]) -> list[str]:
+def _too_many_aside(landed: Sequence[Landed], where: str) -> list[str]:
     """Over all asked days: one odd day in a good source is set aside, a bad source is stopped."""
     reasons: Counter[str] = Counter()
     for item in landed:
         reasons.update(item.quarantined)
     read = sum(item.rows_in for item in landed)
-    fault = too_many_aside(reasons, read, settings().quarantine_limit)
+    fault = too_many_aside(reasons, read, settings().quarantine_limit, where)
     return [fault] if fault else []
 
 
@@ -71,10 +72,13 @@ def every_consent_entry_is_understood(lake: LakeResource) -> dg.AssetCheckResult
     for item in read_manifest(raw_whole(lake.lake, CONSENT)):
         aside.update(item.quarantined)
     told = ", ".join(f"{n} {why}" for why, n in aside.most_common())
+    where = first_rows(lake.lake, CONSENT)
     return dg.AssetCheckResult(
         passed=not aside,
-        description=f"set aside: {told}; correct the log" if aside else "every entry is understood",
-        metadata={"set_aside": dict(aside)},
+        description=f"set aside: {told}; correct the log (first {where})"
+        if aside
+        else "every entry is understood",
+        metadata={"set_aside": dict(aside), "first_rows": where or None},
     )
 
 

@@ -23,6 +23,7 @@ from mkt_assets.ingest import (
     locations,
 )
 from mkt_assets.ingest.locations import SourceObject
+from mkt_assets.ingest.set_aside import aside_path, forget_aside
 from mkt_assets.ingest.sources import (
     ADS,
     CONSENT,
@@ -69,7 +70,7 @@ class FileSource:
         template = _given(self.settings.ga4_uri, "MKT_GA4_URI")
         landed: dict[date, list[Landed]] = {day: [] for day in days}
         parts: dict[date, list[Path]] = {day: [] for day in days}
-        self._forget_aside(EVENTS, days)
+        forget_aside(self.lake, EVENTS, days)
         with connect() as con:
             for number, (path, asked) in enumerate(files_by_day(template, days).items()):
                 out = {day: _part(self.lake.landed(EVENTS, day), number) for day in asked}
@@ -79,7 +80,7 @@ class FileSource:
                     days=asked,
                     dated=locations.is_dated(template),
                     out_for_day=out.__getitem__,
-                    quarantine_for_day=partial(self._aside_path, EVENTS, number),
+                    quarantine_for_day=partial(aside_path, self.lake, EVENTS, number),
                 )
                 source = locations.describe(path)
                 for day, result in told.items():
@@ -95,7 +96,7 @@ class FileSource:
         template = _given(self.settings.ads_uri, "MKT_ADS_URI")
         landed: dict[date, list[Landed]] = {day: [] for day in days}
         kept: dict[date, list[pd.DataFrame]] = {day: [] for day in days}
-        self._forget_aside(ADS, days)
+        forget_aside(self.lake, ADS, days)
         for number, (path, asked) in enumerate(files_by_day(template, days).items()):
             dated = locations.is_dated(template)
             report = ad_files.read_ad_file(
@@ -123,7 +124,8 @@ class FileSource:
                     )
                 )
                 set_aside = pd.concat([aside, repeated], ignore_index=True)
-                _write(set_aside, self._aside_path(ADS, number, day), only_if_rows=True)
+                set_aside = set_aside.assign(source_file=source.uri)
+                _write(set_aside, aside_path(self.lake, ADS, number, day), only_if_rows=True)
         for day in days:
             _write(pd.concat(kept[day], ignore_index=True), self.lake.landed(ADS, day))
             write_manifest(self.lake.landed(ADS, day), landed[day])
@@ -133,13 +135,20 @@ class FileSource:
         """Land the whole consent log, every file of it."""
         template = _given(self.settings.consent_uri, "MKT_CONSENT_URI")
         target = raw_whole(self.lake, CONSENT)
+        forget_aside(self.lake, CONSENT)
         landed: list[Landed] = []
         parts: list[Path] = []
         with connect() as con:
             for number, path in enumerate(locations.resolve(template, None)):
                 parts.append(_part(target, number))
                 source = locations.describe(path)
-                told = consent_files.read_consent_log(con, path, parts[-1], source=source.uri)
+                told = consent_files.read_consent_log(
+                    con,
+                    path,
+                    parts[-1],
+                    aside_path(self.lake, CONSENT, number),
+                    source=source.uri,
+                )
                 landed.append(Landed(source, told.rows_in, told.rows_out, told.quarantined))
             _merge(con, parts, target)
         write_manifest(target, landed)
@@ -149,9 +158,7 @@ class FileSource:
         """Land every file of contacts."""
         template = _given(self.settings.contacts_uri, "MKT_CONTACTS_URI")
         target = raw_whole(self.lake, CONTACTS)
-        aside = self.lake.landing / "quarantine"
-        for old in aside.glob(f"{CONTACTS}-*"):
-            old.unlink()
+        forget_aside(self.lake, CONTACTS)
         landed: list[Landed] = []
         parts: list[Path] = []
         with connect() as con:
@@ -162,7 +169,7 @@ class FileSource:
                     con,
                     path,
                     parts[-1],
-                    aside / f"{CONTACTS}-{number}.parquet",
+                    aside_path(self.lake, CONTACTS, number),
                     source=source.uri,
                 )
                 landed.append(Landed(source, told.rows_in, told.rows_out, told.quarantined))
@@ -182,17 +189,6 @@ class FileSource:
         _write(pd.concat(frames, ignore_index=True), target)
         write_manifest(target, landed)
         return landed
-
-    def _aside_path(self, table: str, number: int, day: date) -> Path:
-        path = self.lake.quarantined(table, day)
-        return path.with_stem(f"{path.stem}-{number}")
-
-    def _forget_aside(self, table: str, days: Sequence[date]) -> None:
-        """A day that is landed again must not keep the rows set aside from an older file."""
-        for day in days:
-            path = self.lake.quarantined(table, day)
-            for old in path.parent.glob(f"{path.stem}-*"):
-                old.unlink()
 
 
 def make_source(lake: Lake, settings: Settings) -> Source:

@@ -56,14 +56,20 @@ class Landed:
         return self.rows_in - self.rows - self.duplicates - sum(self.quarantined.values())
 
 
-def too_many_aside(reasons: Mapping[str, int], read: int, limit: float) -> str | None:
-    """What to say where more than the share ``limit`` of ``read`` rows were set aside."""
+def too_many_aside(
+    reasons: Mapping[str, int], read: int, limit: float, where: str = ""
+) -> str | None:
+    """What to say where more than the share ``limit`` of ``read`` rows were set aside.
+
+    ``where`` tells some of them.
+    """
     aside = sum(reasons.values())
     if not read or aside / read <= limit:
         return None
     told = ", ".join(f"{n} {why}" for why, n in Counter(reasons).most_common())
     return (
-        f"{aside} of {read} rows were set aside ({told}): mend the source, or raise "
+        f"{aside} of {read} rows were set aside ({told}){f', first {where}' if where else ''}: "
+        "mend the source, or raise "
         f"MKT_QUARANTINE_LIMIT above {limit:g} to go on without them"
     )
 

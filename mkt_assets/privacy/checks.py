@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from mkt_assets.ingest.set_aside import first_rows
 from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, EXPERIMENTS, too_many_aside
 from mkt_assets.partitions import days_of_run
 from mkt_assets.privacy import quiet, scan_places, unlinked, vault
@@ -44,7 +45,9 @@ def few_rows_were_set_aside(
     """What changed its type in a whole export stops the run by its name."""
     days = days_of_run(context.run)
     rows, aside = aside_by_reason(lake.lake, EVENTS, days)
-    fault = too_many_aside(aside, rows, settings().quarantine_limit)
+    by_guard = [lake.lake.quarantined("guard_events", day) for day in days]
+    where = first_rows(lake.lake, EVENTS, days, also=by_guard)
+    fault = too_many_aside(aside, rows, settings().quarantine_limit, where)
     return dg.AssetCheckResult(
         passed=fault is None,
         description=fault or f"{sum(aside.values()):,} of {rows:,} rows were set aside",
@@ -136,9 +139,12 @@ def every_consent_entry_has_its_place(lake: LakeResource) -> dg.AssetCheckResult
     """An entry that cannot be placed may be a refusal; until then an earlier grant would hold."""
     aside = set_aside(lake.lake, CONSENT)
     told = ", ".join(f"{n} {why}" for why, n in aside.items())
+    where = first_rows(lake.lake, CONSENT)
     return dg.AssetCheckResult(
         passed=not aside,
-        description=f"set aside: {told}; correct the log" if aside else "every entry has its place",
+        description=f"set aside: {told}; correct the log{f' (first {where})' if where else ''}"
+        if aside
+        else "every entry has its place",
         metadata={"set_aside": aside},
     )
 
