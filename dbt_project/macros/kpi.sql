@@ -49,22 +49,24 @@
 {%- endmacro %}
 
 
-{# The sums of rows that report both parts of a ratio, as columns: what the measures a_with_b of the contract say. Each
-   ends with a comma. At the grain of the rows themselves each is its expression, without a sum. #}
-{% macro comparable_columns(are_sums) -%}
-    {%- for measure in comparable_measures() %}
-    {%- if are_sums %}
-    cast(sum({{ measure.expr }}) as {{ 'bigint' if measure.name.startswith('clicks') else 'decimal(18, 4)' }})
-        as {{ measure.name }},
-    {%- else %}
-    {{ measure.expr }} as {{ measure.name }},
-    {%- endif %}
-    {%- endfor %}
+{# The sums over ad rows that report another column, too, which the contract calls a_with_b. #}
+{% macro comparable_measures() -%}
+    {%- set found = semantic_layer('semantic_models') | selectattr('name', 'equalto', 'ad_performance') | first -%}
+    {%- set names = [] -%}
+    {%- for measure in (found.measures if found else []) if '_with_' in measure.name -%}
+        {%- do names.append(measure.name) -%}
+    {%- endfor -%}
+    {{ return(names) }}
 {%- endmacro %}
 
 
-{# The measures of ad performance that are not just a column. #}
-{% macro comparable_measures() -%}
-    {%- set found = semantic_layer('semantic_models') | selectattr('name', 'equalto', 'ad_performance') | first -%}
-    {{ return(found.measures | selectattr('expr') | list if found else []) }}
+{# Each of them as a column, and a comma: made of ad rows, or of rows that have it. #}
+{% macro comparable_columns(of_rows=false) -%}
+    {%- for name in comparable_measures() %}
+    {%- set summed, known = name.split('_with_') %}
+        cast(
+            sum({{ 'case when ' ~ known ~ ' is not null then ' ~ summed ~ ' end' if of_rows else name }})
+            as {{ 'bigint' if summed in ['impressions', 'clicks'] else 'decimal(18, 4)' }}
+        ) as {{ name }},
+    {%- endfor %}
 {%- endmacro %}

@@ -17,7 +17,7 @@ sums as (
         cast(sum(conversions) as decimal(18, 4)) as conversions,
         cast(sum(mark_spent) as decimal(18, 4)) as mark_spent,
         cast(sum(revenue) as decimal(18, 4)) as revenue,
-        {{ comparable_columns(are_sums=true) }}
+        {{- comparable_columns() }}
         min(is_final) as is_final,
         {{ lineage_list('lineage_id') }} as lineage_ids
         {%- if over_channels %},
@@ -38,13 +38,9 @@ comparable as (
         {{ unless_mixed('conversions') }} as conversions,
         mark_spent,
         {{ unless_mixed('revenue') }} as revenue,
-        mark_spent_with_leads,
-        mark_spent_with_conversions,
-        mark_spent_with_revenue,
-        clicks_with_conversions,
-        clicks_with_revenue,
-        {{ unless_mixed('conversions_with_revenue') }} as conversions_with_revenue,
-        {{ unless_mixed('revenue_with_conversions') }} as revenue_with_conversions,
+        {%- for name in comparable_measures() %}
+        {{ unless_mixed(name) ~ ' as ' ~ name if name.startswith(('conversions', 'revenue')) else name }},
+        {%- endfor %}
         is_final,
         lineage_ids,
         has_mixed_windows,
@@ -61,13 +57,9 @@ select
     conversions,
     mark_spent,
     revenue,
-    mark_spent_with_leads,
-    mark_spent_with_conversions,
-    mark_spent_with_revenue,
-    clicks_with_conversions,
-    clicks_with_revenue,
-    conversions_with_revenue,
-    revenue_with_conversions,
+    {%- for name in comparable_measures() %}
+    {{ name }},
+    {%- endfor %}
     {{ kpi_columns() }},
     is_final,
     lineage_ids

@@ -31,8 +31,8 @@ ADS: Final = "ad_performance"
 FloatArray = npt.NDArray[np.float64]
 
 _MONEY_DIGITS = 4
-#: a measure of the rows that know another one: what a ratio may hold against it
-_COMPARABLE = re.compile(r"case when (?P<known>[a-z_]+) is not null then (?P<summed>[a-z_]+) end")
+#: a measure of the rows that report another one: what a ratio may hold against it
+_COMPARABLE = re.compile(r"(?P<summed>[a-z_]+)_with_(?P<known>[a-z_]+)")
 _FORMAT = re.compile(r"(?P<grouped>#,##)?0(?:\.(?P<places>0+))?(?P<percent>%)?")
 #: what a derived metric may do; a division is a ratio metric, which knows what to do with zero
 _OPERATORS: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
@@ -77,8 +77,9 @@ class Kpi:
 def metrics() -> Mapping[str, Kpi]:
     """Every metric by name, sums too."""
     layer = _layer()
-    measures = {m["name"]: m for model in layer["semantic_models"] for m in model["measures"]}
-    return {m["name"]: _read(m, measures.get(m["name"], {})) for m in layer["metrics"]}
+    ads = next(model for model in layer["semantic_models"] if model["name"] == ADS)
+    of_ads = {measure["name"] for measure in ads["measures"]}
+    return {m["name"]: _read(m, m["name"] in of_ads) for m in layer["metrics"]}
 
 
 @cache
@@ -96,9 +97,9 @@ def _layer() -> dict[str, Any]:
     return loaded
 
 
-def _read(metric: Mapping[str, Any], measure: Mapping[str, Any]) -> Kpi:
+def _read(metric: Mapping[str, Any], is_of_ads: bool) -> Kpi:
     formula, meta = metric["type_params"], metric["config"]["meta"]
-    comparable = _COMPARABLE.fullmatch(measure.get("expr", ""))
+    comparable = _COMPARABLE.fullmatch(metric["name"]) if is_of_ads else None
     return Kpi(
         name=metric["name"],
         kind=metric["type"],

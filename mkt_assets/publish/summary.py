@@ -35,7 +35,7 @@ _MONEY = """
     select
         sum(mark_spent)::double,
         sum(revenue)::double,
-        sum(mark_spent) filter (where revenue is not null)::double,
+        sum(mark_spent_with_revenue)::double,
         count(distinct click_window_days) filter (where revenue != 0) > 1
         or count(distinct view_window_days) filter (where revenue != 0) > 1
     from marts.marketing_clean where date between ? and ?

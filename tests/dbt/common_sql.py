@@ -148,7 +148,7 @@ def uncommon_shapes(sql: str) -> set[str]:
 _KPI = """
 {% macro kpi(name) %} null {% endmacro %}
 {% macro kpi_columns() %} null as kpi {% endmacro %}
-{% macro comparable_columns(are_sums) %} null as comparable, {% endmacro %}
+{% macro comparable_columns(of_rows=false) %} null as comparable, {% endmacro %}
 """
 
 
@@ -196,6 +196,7 @@ def of_no_engine(path: Path) -> str:
         env_var=env_var,
         execute=False,
         config=lambda **_: "",
+        comparable_measures=lambda: ["comparable"],
         adapter=_NoEngine(),
         target=SimpleNamespace(type="none"),
         # the macros that are met here return text

@@ -19,6 +19,7 @@ from metric_words import KPIS, NOTHING, Terms, named
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, build_scope
 
+from mkt_assets.marts.metrics import metrics
 from mkt_assets.project import dbt_project_dir
 
 _LAYER = yaml.safe_load((dbt_project_dir() / "models/metrics/_metrics.yml").read_text())
@@ -55,6 +56,10 @@ for _model in _LAYER["semantic_models"]:
             MEASURED.setdefault(_name, {})[_text] = frozenset({_measure["name"]})
         else:
             EXPRESSIONS[parsed(_text).sql()] = _measure["name"]
+for _metric in metrics().values():
+    if _metric.summed:
+        _text = f"case when {_metric.known} is not null then {_metric.summed} end"
+        EXPRESSIONS[parsed(_text).sql()] = _metric.name
 
 
 class Models:

@@ -25,7 +25,8 @@ _STUB = """
 {% macro kpi(name) -%} cast(null as double) {%- endmacro %}
 {% macro kpi_names() -%} {{ return([]) }} {%- endmacro %}
 {% macro kpi_columns() -%} COLUMNS {%- endmacro %}
-{% macro comparable_columns(are_sums) -%} {%- endmacro %}
+{% macro comparable_measures() -%} {{ return([]) }} {%- endmacro %}
+{% macro comparable_columns(of_rows=false) -%} {%- endmacro %}
 """.replace("COLUMNS", ", ".join(f"null as {kpi.name}" for kpi in kpis()))
 
 

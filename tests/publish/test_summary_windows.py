@@ -29,6 +29,7 @@ def _summary(folder: Path, search: str, social: str) -> Summary:
         con.execute(
             "create table marts.marketing_clean as select col0::date as date, col1 as channel, "
             "col2::decimal(18, 4) as mark_spent, col3::decimal(18, 4) as revenue, "
+            "col2::decimal(18, 4) as mark_spent_with_revenue, "
             "col4::bigint as click_window_days, col5::bigint as view_window_days "
             f"from (values {ROWS.format(search=search, social=social)})"
         )

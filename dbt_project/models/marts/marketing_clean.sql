@@ -33,6 +33,7 @@ merged as (
         sum(conversions) as conversions,
         sum(mark_spent) as mark_spent,
         sum(revenue) as revenue,
+        {{- comparable_columns(of_rows=true) }}
         -- a day's ad rows come from one source object, so merged rows share their lineage
         min(lineage_id) as lineage_id
     from ads
@@ -51,6 +52,9 @@ select
     cast(merged.conversions as decimal(18, 4)) as conversions,
     cast(merged.mark_spent as decimal(18, 4)) as mark_spent,
     cast(merged.revenue as decimal(18, 4)) as revenue,
+    {%- for name in comparable_measures() %}
+    merged.{{ name }},
+    {%- endfor %}
     merged.date < {{ minus_days('newest.newest_date', final_after_days()) }} as is_final,
     merged.lineage_id,
     ad_sources.time_zone,

@@ -1,8 +1,5 @@
 with campaigns as (
-    select
-        {{ comparable_columns(are_sums=false) }}
-        *
-    from {{ ref('marketing_clean') }}
+    select * from {{ ref('marketing_clean') }}
 )
 
 select
