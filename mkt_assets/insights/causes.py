@@ -100,6 +100,8 @@ def _share(part: float, whole: float) -> float:
 def _spend_spike(case: _Case) -> tuple[float, str]:
     event, grid = case.event, case.grid
     extra = event.actual - event.expected
+    if not np.isfinite(grid.impressions[case.days, event.campaign]).any():
+        return extra, "more was spent than usual; impressions are not reported"
     if not case.during(grid.impressions):
         return extra, "spend without impressions: check the billing"
     dearer = case.change(grid.spend, grid.impressions)

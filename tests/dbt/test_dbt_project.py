@@ -56,6 +56,9 @@ def _ads() -> list[Row]:
         ad(DAY_1, "Social", "Spring", impressions=10, clicks=1, spend="9.99", **full),
         ad(DAY_1, "social", "SPRING", impressions=1000, clicks=90, spend="0.01", **full),
         ad(DAY_1, "Search", "Brand", impressions=70, clicks=7, spend="3.3333"),
+        # blank cells, and spellings that do not report the same
+        ad(DAY_1, "Partner", "Club", impressions=None, clicks=20, conversions="3", spend="5"),
+        ad(DAY_1, "Partner", "CLUB", impressions=50, clicks=None, conversions="1", spend="2"),
         ad(DAY_2, "Social", "Spring"),
     ]
 
@@ -125,7 +128,9 @@ def test_kpis_are_ratios_of_sums_and_the_same_in_sql_and_pandas(full: Project) -
         expected = kpi_frame(rows.astype({"leads": "float64"}), by)[columns]
         pd.testing.assert_frame_equal(found[columns], expected, check_exact=True, check_dtype=False)
     first = full.query("from marts.kpi_daily where date = '2024-03-01'").iloc[0]
+    # of Partner's rows none reports both, and one reports clicks
     assert first["ctr"] == 98 / 1080
+    assert first["cvr"] == (1 + 3) / (91 + 20)
 
 
 def test_the_semantic_manifest_is_one_that_metricflow_accepts(full: Project) -> None:
@@ -207,6 +212,7 @@ def test_spellings_of_a_campaign_become_one_row(full: Project) -> None:
         " where date = '2024-03-01' order by all"
     )
     assert rows.fillna(-1).to_numpy().tolist() == [
+        ["Partner", "CLUB", 20, 7.0, 4.0],
         ["Search", "Brand", 7, 3.3333, -1],
         ["Social", "Spring", 91, 10.0, 1.0],
     ]
@@ -268,8 +274,8 @@ def test_claims_of_platforms_stand_beside_ga4_and_purchases(full: Project) -> No
     unknown = claims[claims["known_to"] == "platform"]
     assert unknown["attributed_conversions"].isna().all()
     (total,) = full.query("from marts.platform_claims_daily where purchases > 0").to_dict("records")
-    assert (total["reported_conversions"], total["purchases"]) == (1.0, 3)
-    assert total["claims_per_purchase"] == 1 / 3
+    assert (total["reported_conversions"], total["purchases"]) == (5.0, 3)
+    assert total["claims_per_purchase"] == 5 / 3
     assert pd.isna(total["over_claim_factor"])
 
 

@@ -107,3 +107,8 @@ def test_dearer_impressions_are_told_from_more_of_them() -> None:
     assert cause(daily, "spend_spike") == "impressions cost more than usual"
     daily.loc[hit, "impressions"] = np.round(daily.loc[hit, "impressions"] * 3)
     assert cause(daily, "spend_spike") == "more impressions were bought than usual"
+    daily.loc[hit, "impressions"] = 0
+    assert cause(daily, "spend_spike") == "spend without impressions: check the billing"
+    # not reported is not none
+    daily["impressions"] = np.nan
+    assert cause(daily, "spend_spike") == "more was spent than usual; impressions are not reported"

@@ -53,7 +53,7 @@ select
     cast(merged.mark_spent as decimal(18, 4)) as mark_spent,
     cast(merged.revenue as decimal(18, 4)) as revenue,
     {%- for name in comparable_measures() %}
-    merged.{{ name }},
+        merged.{{ name }},
     {%- endfor %}
     merged.date < {{ minus_days('newest.newest_date', final_after_days()) }} as is_final,
     merged.lineage_id,
