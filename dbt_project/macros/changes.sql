@@ -181,19 +181,35 @@
 {% macro is_of_this_code() -%}
     {%- set known = known_in_this_run('codes') -%}
     {%- if 'consumers' not in known -%}
-        {%- set query = "select distinct consumer from builds.readings where code = '" ~ this_code() ~ "'" -%}
-        {%- do known.update({'consumers': run_query(query).columns[0].values() | list}) -%}
+        {%- set query = "select distinct consumer, code from builds.readings" -%}
+        {%- do known.update({'consumers': run_query(query).rows | map('list') | list}) -%}
     {%- endif -%}
-    {{ return(model.name in known.consumers) }}
+    {{ return([model.name, this_code()] in known.consumers) }}
 {%- endmacro %}
 
-{# A digest of the project and the settings. The platform tells it; by hand it is worked out, once in a run. #}
+{# A digest of the project and the settings, with that of the seeds that the model at hand reads, as they are loaded: a
+   file that changed says nothing of a table that nobody loaded. The platform tells the first; by hand it is worked out,
+   once in a run. #}
 {% macro this_code() -%}
     {%- set known = known_in_this_run('code') -%}
     {%- if 'digest' not in known -%}
         {%- do known.update({'digest': env_var('MKT_DBT_CODE', '') or code_by_hand()}) -%}
     {%- endif -%}
-    {{ return(known.digest) }}
+    {{ return(known.digest ~ looks_of_seeds()) }}
+{%- endmacro %}
+
+{% macro looks_of_seeds() -%}
+    {%- set known, looks = known_in_this_run('seeds'), [] -%}
+    {%- set parents = model.depends_on.nodes if model is defined and model.resource_type == 'model' else [] -%}
+    {%- for id in parents | sort if id.startswith('seed.') -%}
+        {%- if id not in known -%}
+            {%- set seed = ref(graph.nodes[id].name) -%}
+            {%- set query = 'select count(*), sum(cast(hash(seed) as hugeint)) from ' ~ seed ~ ' as seed' -%}
+            {%- do known.update({id: ' ' ~ run_query(query).rows[0].values() | join(' ')}) -%}
+        {%- endif -%}
+        {%- do looks.append(known[id]) -%}
+    {%- endfor -%}
+    {{ return(looks | join) }}
 {%- endmacro %}
 
 {% macro code_by_hand() -%}
@@ -207,7 +223,7 @@
     {%- set query -%}
         select md5(string_agg(parse_filename(filename) || ' ' || md5(content), ' ' order by filename))
         from read_text([
-            {%- for pattern in files + ['models/**/*.py', 'seeds/*.csv'] %}
+            {%- for pattern in files + ['models/**/*.py'] %}
             '{{ folder }}/{{ pattern }}'{{ "," if not loop.last }}
             {%- endfor %}
         ])

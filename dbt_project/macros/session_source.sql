@@ -7,7 +7,7 @@
         'source': {'google': "'google'", 'shopping': "'google'", 'microsoft': "'bing'"},
         'medium': {'google': "'cpc'", 'shopping': "'organic'", 'microsoft': "'cpc'"},
         'campaign': dict.fromkeys(
-            ['google', 'shopping', 'microsoft'], "case when event_campaign like '(%)' then '(not set)' end"
+            ['google', 'shopping', 'microsoft'], "case when " ~ names_no_campaign('event_campaign') ~ " then '(not set)' end"
         ),
     }[field] -%}
     case
@@ -19,4 +19,14 @@
         when click_id_type = 'srsltid' then {{ said.shopping }}
         when click_id_type = 'msclkid' then {{ said.microsoft }}
     end
+{%- endmacro %}
+
+
+{# Whether a campaign is one of GA4's words for there being none, which no ad platform's campaign is held against. A
+   closed list: people put their own names in brackets, too. #}
+{% macro names_no_campaign(campaign) -%}
+    lower(trim({{ campaign }})) in (
+        '(not set)', '(direct)', '(none)', '(organic)', '(referral)', '(other)', '(cross-network)',
+        '(data not available)', '(data deleted)', '(not provided)'
+    )
 {%- endmacro %}

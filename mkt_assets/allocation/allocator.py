@@ -62,7 +62,7 @@ def allocate(
     Args:
         history: ``date, channel, spend, revenue`` in currency (``conversions, clicks`` and others
             are not used), any number of rows a day and channel; days may be missing, revenue may be
-            NaN.
+            NaN; sums tell in ``mark_spent_with_revenue`` how much of their spend reports revenue.
         budget: daily money to spend, exactly; by default what is spent now (mean of the last 28
             days).
         guardrail: the share by which a channel's budget may move from its current one, 0 to 1.

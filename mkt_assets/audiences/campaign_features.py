@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mkt_assets.errors import InputError
-from mkt_assets.marts.metrics import kpi_value
+from mkt_assets.marts.metrics import kpi_sums, kpi_value, ratio_sums
 
 NEEDED = ("date", "channel", "campaign", "spend")
 COUNTED = ("spend", "impressions", "clicks", "conversions", "revenue")
@@ -60,11 +60,10 @@ def prepared(daily: pd.DataFrame) -> pd.DataFrame:
 def totals(frame: pd.DataFrame) -> pd.DataFrame:
     """Per campaign, sorted by name: channel with most spend, sums, days, daily spend, volatility.
 
-    A sum over nothing but missing values is missing.
+    The sums are those of ``kpi_sums``. A sum over nothing but missing values is missing.
     """
-    groups = frame.groupby("campaign", sort=True)
-    sums = groups[[*COUNTED]].sum(min_count=1)
-    sums["days"] = groups["date"].nunique()
+    sums = kpi_sums(frame, ["campaign"])
+    sums["days"] = frame.groupby("campaign", sort=True)["date"].nunique()
     sums["daily_spend"] = sums["spend"] / sums["days"]
     sums["volatility"] = _volatility(frame).reindex(sums.index)
     by_channel = frame.groupby(["campaign", "channel"], sort=True)["spend"].sum().reset_index()
@@ -84,21 +83,13 @@ def design(sums: pd.DataFrame) -> pd.DataFrame:
     median, which says nothing; a feature known of fewer than half the campaigns is left out.
     """
     spend = sums["spend"].where(sums["spend"] > 0)
-    impressions = sums["impressions"].where(sums["impressions"] > 0)
-    clicks = sums["clicks"].where(sums["clicks"] > 0)
-    orders = sums["conversions"].where(sums["conversions"] > 0)
-    revenue = sums["revenue"].where(sums["revenue"] > 0)
-    ctr = kpi_value("ctr", clicks=sums["clicks"] + 0.5, impressions=impressions + 1)
-    cvr = kpi_value("cvr", conversions=sums["conversions"] + 0.5, clicks=clicks + 1)
     logs = pd.DataFrame(
         {
             # per impression: a factor of 1000 is the same for all
-            "cpm": np.log(
-                kpi_value("cost_per_impression", mark_spent=spend, impressions=impressions)
-            ),
-            "ctr": np.log(ctr),
-            "cvr": np.log(cvr),
-            "aov": np.log(kpi_value("aov", revenue=revenue, conversions=orders)),
+            "cpm": _log_ratio(sums, "cost_per_impression"),
+            "ctr": _log_ratio(sums, "ctr", added=0.5),
+            "cvr": _log_ratio(sums, "cvr", added=0.5),
+            "aov": _log_ratio(sums, "aov"),
             "daily_spend": np.log(spend / sums["days"]),
             "volatility": np.log(sums["volatility"] + _EVEN),
         },
@@ -112,6 +103,16 @@ def design(sums: pd.DataFrame) -> pd.DataFrame:
     weights = pd.Series(WEIGHTS).reindex(drawn_in.columns)
     weighted: pd.DataFrame = drawn_in * weights
     return weighted
+
+
+def _log_ratio(sums: pd.DataFrame, ratio: str, added: float = 0.0) -> npt.NDArray[np.float64]:
+    """The log of a ratio with so many events, and twice as many chances, added; NaN where none."""
+    (above, top), (below, bottom) = ratio_sums(sums, ratio).items()
+    known = {
+        above: np.where(top + added > 0, top + added, np.nan),
+        below: np.where(bottom > 0, bottom + 2 * added, np.nan),
+    }
+    return np.log(kpi_value(ratio, **known))
 
 
 def matrix(features: pd.DataFrame) -> npt.NDArray[np.float64]:

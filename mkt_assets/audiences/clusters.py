@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mkt_assets.audiences.campaign_features import COUNTED, design, matrix, prepared, totals
+from mkt_assets.audiences.campaign_features import design, matrix, prepared, totals
 from mkt_assets.audiences.grouping import FEWEST_POINTS, Labels, grouped, stabilities
-from mkt_assets.marts.metrics import add_kpis
+from mkt_assets.marts.metrics import add_kpis, kpi_sums
 
 COLUMNS = ("campaign", "channel", "cluster", "name", "why", "colour", "stability")
 
@@ -147,8 +147,8 @@ def _no_structure(count: int, p_value: float) -> str:
 
 def _pooled(sums: pd.DataFrame) -> pd.Series[float]:
     """KPIs as ratios of sums over the campaigns; size and evenness of the median campaign."""
-    pool = sums[[*COUNTED]].sum(min_count=1).to_frame().T
-    kpis = add_kpis(pool, ["roas", "ctr", "cvr", "aov", "cpm"]).iloc[0]
+    names = ["roas", "ctr", "cvr", "aov", "cpm"]
+    kpis = add_kpis(kpi_sums(sums.assign(all="all"), ["all"]), names)[names].iloc[0]
     extra = sums[["daily_spend", "volatility"]].median()
     both: pd.Series[float] = pd.concat([kpis, extra]).astype("float64")
     return both

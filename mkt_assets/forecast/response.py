@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mkt_assets.errors import InputError
-from mkt_assets.marts.metrics import kpi_value
+from mkt_assets.marts.metrics import kpi_sums, kpi_value, metrics, ratio_sums
 
 #: what the published meta-analyses of direct-response advertising centre on, and how widely they
 #: differ
@@ -41,6 +41,8 @@ PRIOR_DISPERSION, PRIOR_DISPERSION_DAYS = 0.2, 4
 MAX_STEPS, TOLERANCE = 60, 1e-9
 #: less than this a day is no payment in any currency
 LEAST_SPEND = 1e-6
+#: a day on which a smaller share of a channel's spend reports revenue says nothing of the rest
+LEAST_REPORTING = 0.1
 
 
 @dataclass(frozen=True)
@@ -105,18 +107,21 @@ def fit(history: pd.DataFrame) -> Curves:
 
     Args:
         history: ``date, channel, spend, revenue`` in currency, any number of rows a day and
-            channel; revenue may be NaN, days may be missing.
+            channel; revenue may be NaN, days may be missing. Rows that are sums tell in
+            ``mark_spent_with_revenue`` how much of their spend reports revenue.
 
     Returns:
         The curves, channels in alphabetical order. A channel that never spent has elasticity 0: its
-        revenue does not answer to money. A channel without any known revenue is given the average
-        return of the others, with no evidence.
+        revenue does not answer to money. Spend that reports no revenue is taken to return as the
+        rest of its channel on that day, of which a tenth must report. A channel without any known
+        revenue is given the average return of the others, with no evidence.
 
     Raises:
         InputError: a missing column, no rows, an unreadable date, spend that is negative or no
         number.
     """
-    spend, revenue = daily_matrices(history)
+    sums = _channel_days(history)
+    spend, revenue = _wide(sums["spend"]), _wide(_revenue_of_all(sums))
     spend, revenue = spend.iloc[-HISTORY_DAYS:], revenue.iloc[-HISTORY_DAYS:]
     current = current_spend(spend)
     used = spend.to_numpy()
@@ -147,6 +152,21 @@ def fit(history: pd.DataFrame) -> Curves:
 
 def daily_matrices(history: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Spend and revenue as date x channel, both sorted; NaN where there is no row or value."""
+    sums = _channel_days(history)
+    return _wide(sums["spend"]), _wide(sums["revenue"])
+
+
+def _revenue_of_all(sums: pd.DataFrame) -> pd.Series[float]:
+    """Revenue with what is due from spend that reports none, at the ROAS of the day's others."""
+    (above, told), (below, paid) = ratio_sums(sums, "roas").items()
+    spend = sums["spend"]
+    enough = (paid > LEAST_SPEND) & (paid >= LEAST_REPORTING * spend)
+    due = spend * kpi_value("roas", **{above: told, below: np.where(enough, paid, np.nan)})
+    return sums["revenue"].where(~(paid < spend), due)
+
+
+def _channel_days(history: pd.DataFrame) -> pd.DataFrame:
+    """Sums per date and channel, as of ``kpi_sums``, of a history that was looked at."""
     missing = [name for name in ("date", "channel", "spend", "revenue") if name not in history]
     if missing:
         raise InputError(
@@ -167,8 +187,10 @@ def daily_matrices(history: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     _refuse(table["date"].isna(), history["date"], "date", "not a date")
     _refuse(history["channel"].isna(), history["channel"], "channel", "no channel is given")
     _refuse(~(table["spend"] >= 0), history["spend"], "spend", "spend must be zero or more")
-    sums = table.groupby(["date", "channel"], sort=True)[["spend", "revenue"]].sum(min_count=1)
-    return _wide(sums["spend"]), _wide(sums["revenue"])
+    for name in (metrics()["roas"].numerator, metrics()["roas"].denominator):
+        if name in history and name not in table:
+            table[name] = _number(history[name], name)
+    return kpi_sums(table, ["date", "channel"])
 
 
 def _wide(column: pd.Series[float]) -> pd.DataFrame:

@@ -245,6 +245,8 @@ def _without_repeats(
     """Split off the rows whose channel and campaign another file of the day already gave."""
     seen = {key for frame in earlier for key in _keys(frame)}
     repeated = pd.Series([key in seen for key in _keys(rows)], index=rows.index, dtype=bool)
+    # a blank cell stays missing as text
+    words = rows[repeated].astype("str").fillna("")
     aside = pd.DataFrame(
         {
             "source_row": rows.loc[repeated, "source_row"],
@@ -252,7 +254,7 @@ def _without_repeats(
             "column": "date, channel, campaign",
             "reason": "repeated_in_another_file",
             "value": None,
-            "raw": rows[repeated].astype(str).agg(" | ".join, axis=1) if repeated.any() else None,
+            "raw": words.agg(" | ".join, axis=1) if repeated.any() else None,
         }
     )
     return rows[~repeated].reset_index(drop=True), aside

@@ -14,7 +14,7 @@ import numpy as np
 from mkt_assets.insights.events import Event
 from mkt_assets.insights.flags import Flags
 from mkt_assets.insights.grid import BoolArray, FloatArray, Grid
-from mkt_assets.marts.metrics import kpi_value, parts_of
+from mkt_assets.marts.metrics import kpi_value
 
 #: a part that explains more than half of a change is named as its cause
 MAINLY = 0.5
@@ -26,8 +26,6 @@ OTHERS_LEAST = 10.0
 WORTH_DAYS = 28
 #: sessions per click fall below this share of what is usual only if they are not measured
 SESSIONS_LOST = 0.5
-#: what the grid calls otherwise than the metrics do
-_COLUMN = {"mark_spent": "spend"}
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,9 @@ class _Case:
 
     def past(self, kpi: str) -> float:
         """A KPI over the usual days of the four weeks before; NaN if there are none."""
-        names = parts_of(kpi)
-        columns = [getattr(self.grid, _COLUMN.get(n, n)) for n in names]
-        sums = self._usual_sums(*columns)
-        return float(kpi_value(kpi, **dict(zip(names, sums, strict=True))))
+        parts = self.grid.parts(kpi)
+        sums = self._usual_sums(*parts.values())
+        return float(kpi_value(kpi, **dict(zip(parts, sums, strict=True))))
 
     def change(self, part: FloatArray, whole: FloatArray) -> float:
         """By what factor ``part`` per ``whole`` changed against the four weeks before."""

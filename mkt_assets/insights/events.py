@@ -58,7 +58,9 @@ def _measure(event: Event, flags: Flags) -> None:
         first = event.detected
         clicks, ads = (of[first, event.campaign] for of in (flags.expected, flags.exposure))
         event.expected = float(kpi_value(event.metric, clicks=clicks, impressions=ads))
-        came = {"clicks": np.nansum(actual), "impressions": np.nansum(shown)}
+        # a day that does not tell both is in neither sum
+        told = np.isfinite(actual) & np.isfinite(shown)
+        came = {"clicks": actual[told].sum(), "impressions": shown[told].sum()}
         event.actual = float(kpi_value(event.metric, **came))
         return
     both = np.isfinite(actual) & np.isfinite(expected)

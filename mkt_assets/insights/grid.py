@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mkt_assets.errors import InputError
+from mkt_assets.marts.metrics import parts_of
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -25,6 +26,8 @@ TOLD = ("impressions", "clicks", "conversions", "revenue")
 #: share of visitors who consented; may be absent
 BESIDE = ("sessions", "consent_rate")
 KEYS = ("date", "channel", "campaign")
+#: what the grid calls otherwise than the metrics do
+_FIELDS = {"mark_spent": "spend"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,16 @@ class Grid:
     revenue: FloatArray
     sessions: FloatArray
     consent_rate: FloatArray
+
+    def parts(self, ratio: str) -> dict[str, FloatArray]:
+        """The two amounts that a ratio divides, NaN on the days that do not tell both.
+
+        They have the names that ``kpi_value`` takes, the numerator first.
+        """
+        names = parts_of(ratio)
+        amounts = [getattr(self, _FIELDS.get(name, name)) for name in names]
+        both = np.isfinite(amounts).all(axis=0)
+        return {n: np.where(both, a, np.nan) for n, a in zip(names, amounts, strict=True)}
 
 
 def check_daily(daily: pd.DataFrame) -> pd.DataFrame:

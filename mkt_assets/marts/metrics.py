@@ -222,15 +222,50 @@ def kpi_frame(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     A sum over nothing but missing values is missing, so that an absent column is not read as zero,
     and a ratio is of the rows that have both of its parts.
     """
-    columns = [c for c in (*BASE_METRICS, "spend") if c in frame]
+    # the marts add money as DECIMAL(18, 4); binary dust beyond that is no money
+    sums = kpi_sums(frame, by).round(_MONEY_DIGITS)
+    out = sums[_base_columns(sums)].reset_index()
+    return _with_kpis(out, _sums(sums), None)
+
+
+def _base_columns(frame: pd.DataFrame) -> list[str]:
+    return [name for name in (*BASE_METRICS, "spend") if name in frame]
+
+
+def kpi_sums(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """All the sums that KPIs are made of, per group of ``by`` (the index).
+
+    Beside the base metrics these are the sums over the rows that know another metric, formed from
+    the rows before they are summed. ``add_kpis`` of the result is the KPIs of the rows, and so it
+    is when the result is summed again by this function. A sum over nothing but missing values is
+    missing; a column that is not there has no sum.
+
+    Args:
+        frame: rows, or sums of this function with their groups as columns.
+        by: the columns that name the groups.
+    """
     rows = _sums(frame)
     comparable = {
         name: values
         for name, metric in metrics().items()
         if metric.summed and (values := _sum(name, rows)) is not None
     }
-    whole = frame[[*by, *columns]].assign(**comparable)
-    # the marts add money as DECIMAL(18, 4); binary dust beyond that is no money
-    sums = whole.groupby(list(by), sort=True, dropna=False).sum(min_count=1).round(_MONEY_DIGITS)
-    out = sums[columns].reset_index()
-    return _with_kpis(out, _sums(sums), None)
+    whole = frame[[*by, *_base_columns(frame)]].assign(**comparable)
+    return whole.groupby(list(by), sort=True, dropna=False).sum(min_count=1)
+
+
+def ratio_sums(sums: pd.DataFrame, ratio: str) -> dict[str, FloatArray]:
+    """The sums that ``ratio`` divides, numerator first, by the names that ``kpi_value`` takes.
+
+    Args:
+        sums: what :func:`kpi_sums` returns.
+        ratio: the name of a ratio metric.
+
+    Raises:
+        MktError: a sum is missing.
+    """
+    names, given = (metrics()[ratio].numerator, metrics()[ratio].denominator), _sums(sums)
+    found = {name: values for name in names if (values := _sum(name, given)) is not None}
+    if len(found) < len(names):
+        raise MktError(f"{ratio} cannot be computed from {', '.join(map(str, sums))} alone")
+    return found

@@ -53,7 +53,8 @@ CAMPAIGN_SESSION_DAYS = """
 
 #: daily money by channel, for forecasts, response curves and budgets
 CHANNEL_DAYS = """
-    select date, channel, mark_spent as spend, clicks, conversions, revenue
+    select
+        date, channel, mark_spent as spend, clicks, conversions, revenue, mark_spent_with_revenue
     from marts.kpi_channel_daily
     order by date, channel
 """

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mkt_assets.audiences.clusters import COLUMNS, PALETTE, cluster_campaigns
+from mkt_assets.audiences.campaign_features import COUNTED, prepared, totals
+from mkt_assets.audiences.clusters import COLUMNS, PALETTE, _pooled, cluster_campaigns
 from mkt_assets.audiences.grouping import grouped
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.errors import InputError
+from mkt_assets.marts.metrics import add_kpis, kpi_frame
 
 
 def campaigns(kinds: list[tuple[float, float, float, float]], days: int = 20) -> pd.DataFrame:
@@ -200,3 +202,28 @@ def _adjusted_rand(labels: np.ndarray, kinds: list[str]) -> float:
     both, ours, theirs = pairs(table), pairs(table.sum(axis=1)), pairs(table.sum(axis=0))
     expected = ours * theirs / (len(kinds) * (len(kinds) - 1) / 2)
     return (both - expected) / ((ours + theirs) / 2 - expected)
+
+
+CELLS = st.one_of(st.none(), st.integers(0, 9).map(float))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abc"), *[CELLS] * len(COUNTED)), min_size=1, max_size=9))
+def test_the_kpis_of_campaigns_and_groups_are_those_of_the_contract(rows: list[tuple]) -> None:
+    daily = pd.DataFrame(rows, columns=["campaign", *COUNTED])
+    daily = daily.astype(dict.fromkeys(COUNTED, "float64")).assign(channel="x", all=0)
+    daily["date"] = pd.date_range("2025-01-01", periods=len(daily))
+    names = ["roas", "ctr", "cvr", "aov", "cpm"]
+    sums = totals(prepared(daily))
+    assert sums.index.tolist() == sorted(set(daily["campaign"]))
+    each, whole = kpi_frame(daily, ["campaign"]), kpi_frame(daily, ["all"])
+    np.testing.assert_allclose(add_kpis(sums)[names], each[names])
+    np.testing.assert_allclose(_pooled(sums)[names], whole[names].iloc[0])
+
+
+def test_what_is_not_reported_makes_no_group() -> None:
+    """Half of 24 campaigns alike report what they brought every fourth day only."""
+    daily = campaigns([BRAND] * 24)
+    silent = (daily["campaign"] < "c12") & (daily["date"].dt.day % 4 > 0)
+    daily.loc[silent, ["conversions", "revenue"]] = np.nan
+    assert cluster_campaigns(daily)["cluster"].eq(0).all()

@@ -28,7 +28,10 @@ SOURCES = ["google", "Google", " bing ", "facebook.com", "t.co", "youtube.com", 
 SOURCES += ["news", "partner", "sms", "blog.example", "(direct)", "(Direct)", *BLANKS]
 MEDIA = ["organic", "Organic", "referral", "REFERRAL", "(none)", "cpc", "CPC", "cpm", "paid_social"]
 MEDIA += ["email", "affiliate", "display", "audio", "webpush", "video", "link", "social", *BLANKS]
-CAMPAIGNS = ["brand", "Summer-Shop", "workshop", "x cross-network", " may ", "(organic)", *BLANKS]
+CAMPAIGNS = [
+    *("brand", "Summer-Shop", "workshop", "x cross-network", " may ", "(organic)"),
+    *("(UK) Shoes (broad)", *BLANKS),
+]
 ORDERS = [None, "", " ", "(not set)", "(Not Set)", "T-own", "T-own", "T-own", "T-shared"]
 NAMES = [
     "page_view",

@@ -26,6 +26,14 @@ GOOGLE_ADS = {"gclid", "gbraid", "wbraid", "dclid", "gclsrc"}
 CLICKS = {**dict.fromkeys(GOOGLE_ADS, ("google", "cpc"))}
 CLICKS |= {"srsltid": ("google", "organic"), "msclkid": ("bing", "cpc")}
 UNKNOWN = "(not set)"
+#: what GA4 writes where there is no campaign
+NO_CAMPAIGN = {
+    f"({word})"
+    for word in (
+        *("not set", "direct", "none", "organic", "referral", "other", "cross-network"),
+        *("data not available", "data deleted", "not provided"),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ def touch(event: Row) -> Source | None:
     if kind in CLICKS and guessed:
         source, medium = CLICKS[kind]
         # (organic) and the like belong to the guess that gave way
-        campaign = None if (campaign or "").startswith("(") else campaign
+        campaign = None if (campaign or "").lower() in NO_CAMPAIGN else campaign
     if source is None or source.lower() == "(direct)":
         return None
     return Source(source, medium or UNKNOWN, campaign or UNKNOWN)

@@ -198,6 +198,27 @@ def test_by_hand_a_changed_variable_or_macro_builds_anew(tmp_path: Path) -> None
     assert key_events(*others) == 1 + 4
 
 
+def test_by_hand_a_changed_seed_counts_once_it_is_loaded(tmp_path: Path) -> None:
+    project = Project(tmp_path, source=tmp_path / "dbt")
+    shutil.copytree(PROJECT, project.source)
+    _fill(project, ads=False)
+    from_news = {"param_source": "news.example", "param_medium": "referral"}
+    project.write("events", [event("page_view", "eve", 5, **from_news)], DAY_1)
+
+    def group(*commands: str) -> str:
+        for command in commands:
+            done = project.dbt(command, "--select", "+fct_sessions", "--exclude", "tag:ads")
+            assert done.returncode == 0, done.stdout
+        sessions = "select min(channel_group) as one from marts.fct_sessions"
+        return str(project.query(f"{sessions} where session_source = 'news.example'")["one"].item())
+
+    assert group("seed", "run") == "Referral"
+    seed = project.source / "seeds" / "ga4_source_categories.csv"
+    seed.write_text(seed.read_text() + "news.example,video,added\n")
+    assert group("run") == "Referral"
+    assert group("seed", "run") == "Organic Video"
+
+
 def test_a_kpi_over_nothing_is_null(full: Project) -> None:
     names = [kpi.name for kpi in kpis()]
     for table in ("marketing_kpi", "kpi_daily", "kpi_channel_daily"):

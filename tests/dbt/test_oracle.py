@@ -54,6 +54,8 @@ def test_a_click_id_overrides_guesses_only(kind: str, source: str, medium: str) 
     for guess in (tagged("bing", "organic"), tagged("shop.example", "Referral"), {}):
         (session,) = made(at(0, click_id_type=kind, param_campaign="(organic)", **guess))
         assert session.source == Source(source, medium, "(not set)")
+        (session,) = made(at(0, click_id_type=kind, param_campaign="(UK) shoes (broad)", **guess))
+        assert session.source.campaign == "(UK) shoes (broad)"
     (session,) = made(at(0, click_id_type=kind, **tagged("news", "email")))
     assert session.source == Source("news", "email", "(not set)")
 

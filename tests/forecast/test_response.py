@@ -130,3 +130,29 @@ def test_current_spend_counts_days_without_a_row_as_not_spent_but_not_days_witho
 def test_a_history_that_makes_no_sense_is_refused_by_place(change, message: str) -> None:
     with pytest.raises(InputError, match=message):
         response.fit(change(simulated(0.5)))
+
+
+def test_spend_that_reports_no_revenue_returns_as_the_rest_of_its_channel() -> None:
+    """Two campaigns alike; whether the second one reports changes nothing, nor who adds them up."""
+    first = simulated(0.5, days=40)
+    whole = pd.concat([first, first])
+    part = pd.concat([first, first.assign(revenue=np.nan)])
+    summed = first.assign(spend=2 * first["spend"], mark_spent_with_revenue=first["spend"])
+    expected = response.fit(whole)
+    for history in (part, summed):
+        curves = response.fit(history)
+        np.testing.assert_allclose(curves.level, expected.level)
+        np.testing.assert_allclose(curves.elasticity, expected.elasticity)
+        np.testing.assert_array_equal(curves.current, expected.current)
+
+
+def test_a_day_of_which_hardly_anything_reports_is_unknown() -> None:
+    whole = simulated(0.5, days=40)
+    share = np.where(np.arange(40) % 4 == 0, 0.01, 1.0)
+    sparse = whole.assign(
+        revenue=whole["revenue"] * share, mark_spent_with_revenue=whole["spend"] * share
+    )
+    unknown = whole.assign(revenue=whole["revenue"].where(share == 1))
+    expected, found = response.fit(unknown), response.fit(sparse)
+    np.testing.assert_array_equal(found.level, expected.level)
+    np.testing.assert_array_equal(found.elasticity, expected.elasticity)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
+
 from mkt_assets.ingest.file_source import FileSource
 from mkt_assets.ingest.set_aside import aside_files, first_rows
 from mkt_assets.ingest.sources import ADS, CONSENT, too_many_aside
@@ -58,3 +60,26 @@ def test_rows_of_a_report_are_named_by_day(tmp_path: Path) -> None:
     fault = too_many_aside(aside[0], 2, 0.1, told)
     assert fault is not None
     assert f"first {told}" in fault
+
+
+def test_a_row_with_blank_cells_that_another_file_repeats_is_set_aside(tmp_path: Path) -> None:
+    """The second file does not tell conversions and revenue, the first leaves a cell blank."""
+    header = "Date,Channel,Campaign,Impressions,Clicks,Cost"
+    first, second = tmp_path / "ads_1.csv", tmp_path / "ads_2.csv"
+    first.write_text(
+        f"{header},Conversions,Revenue\n2025-03-01,Search,Brand,9000,90,90.00,9,\n"
+        "2025-03-01,Search,Other,9000,90,90.00,9,300\n"
+    )
+    second.write_text(
+        f"{header}\n2025-03-01,search,brand,9000,90,90.00\n2025-03-01,search,new,1,1,1\n"
+    )
+    source = _source(tmp_path, ads_uri=str(tmp_path / "ads_*.csv"))
+    told = source.land_ads([DAY])[DAY]
+    assert [item.quarantined for item in told] == [{}, {"repeated_in_another_file": 1}]
+    assert [item.rows for item in told] == [2, 1]
+    named = first_rows(source.lake, ADS, [DAY])
+    assert named == f"repeated_in_another_file: {second.as_uri()}, row 1"
+    raw = pd.read_parquet(aside_files(source.lake, ADS, [DAY])[0])["raw"].tolist()
+    assert len(raw) == 1
+    assert "search | brand" in raw[0]
+    assert "nan" not in raw[0].lower()

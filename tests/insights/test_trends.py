@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.insights.trends import COLUMNS, METRICS, compute
+from mkt_assets.insights.weekdays import NAMES
 
 from .conftest import make_daily
 
@@ -162,3 +163,17 @@ def test_no_weekday_profile_from_three_weeks_or_from_nothing(calm: pd.DataFrame)
     assert short[["mon", "sun"]].isna().all(axis=None)
     zeros = compute(calm.assign(spend=0.0))
     assert zeros.loc[zeros["metric"] == "spend", "mon"].isna().all()
+
+
+@pytest.mark.parametrize(("unreported", "ratio"), [("revenue", "roas"), ("clicks", "ctr")])
+def test_a_weekday_without_a_report_has_the_ratio_of_its_reported_days(
+    calm: pd.DataFrame, unreported: str, ratio: str
+) -> None:
+    """Every other Monday costs and shows much and reports nothing of what came of it."""
+    daily = calm.assign(spend=10.0, revenue=40.0, clicks=5, impressions=100)
+    silent = (daily["date"].dt.day_of_week == 0) & (daily["date"].dt.isocalendar().week % 2 == 0)
+    daily = daily.astype({"clicks": "float64"})
+    daily.loc[silent, ["spend", "impressions"]] *= 10
+    daily.loc[silent, unreported] = np.nan
+    row = one(compute(daily), ratio)
+    assert row[list(NAMES)].to_numpy("float64") == pytest.approx([1.0] * 7)

@@ -6,8 +6,9 @@ power or an average whose parts may be metrics by another name; a person has to 
 `explained_divisions.yml`.
 
 Out of reach: what a function does under other names once one of its divisions is explained; a
-ratio without a division (the exponential of a difference of logarithms, the slope of a regression,
-a search for the factor); code that is put together at run time; what a library divides by itself.
+ratio without a division (the exponential of a difference of logarithms of what nobody can tell, the
+slope of a regression, a search for the factor); a sum of products with weights; code that is put
+together at run time; what a library divides by itself.
 """
 
 from __future__ import annotations
@@ -39,8 +40,11 @@ POWERS = {"power", "float_power", "pow", "__pow__"}
 #: a median or a quantile of ratios is no more the ratio of sums than their mean is
 AVERAGING = {
     "mean", "nanmean", "fmean", "average", "median", "nanmedian", "describe", "quantile",
-    "percentile", "nanquantile", "nanpercentile", "convolve",
+    "percentile", "nanquantile", "nanpercentile", "convolve", "avg",
 }  # fmt: skip
+#: sums of products: of a KPI with anything but an amount they weigh it
+PRODUCTS = {"dot", "vdot", "inner", "matmul"}
+EXPONENTIALS = {"exp", "exp2", "expm1"}
 #: methods that are told what to work out
 AGGREGATING = {"agg", "aggregate", "apply"}
 #: functions that call each other until one divides
@@ -84,6 +88,8 @@ class Scope(Values, ast.NodeVisitor):
     def _bind(self, target: ast.expr, value: ast.expr | None) -> None:
         if isinstance(target, ast.Name):
             self.known[target.id] = self.known.get(target.id, NOTHING) | self.terms(value)
+            if value and (logged := self.logged(value)):
+                self.logs[target.id] = logged, frozenset(self.differences(value))
         elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
             for one, its in zip(target.elts, value.elts, strict=False):
                 self._bind(one, its)
@@ -102,6 +108,12 @@ class Scope(Values, ast.NodeVisitor):
             self._divided(node, node.left, node.right)
         elif isinstance(node.op, ast.Pow):
             self._raised(node, node.left, node.right)
+            self._unlogged(node, node.right)
+        elif isinstance(node.op, ast.MatMult):
+            self._weighed(node, node.left, node.right)
+        elif isinstance(node.op, ast.Mult):
+            self._by_inverse(node, node.left, node.right)
+            self._by_inverse(node, node.right, node.left)
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
@@ -116,6 +128,11 @@ class Scope(Values, ast.NodeVisitor):
             self._divided(node, *(parts[1::-1] if name in REVERSED else parts[:2]))
         elif name in POWERS and len(parts) > 1:
             self._raised(node, parts[0], parts[1])
+            self._unlogged(node, parts[1])
+        elif name in PRODUCTS and len(parts) > 1:
+            self._weighed(node, parts[0], parts[1])
+        elif name in EXPONENTIALS and parts:
+            self._unlogged(node, parts[0])
         else:
             self._averaged(node, name, parts)
         self._handed_over(node)
@@ -175,9 +192,26 @@ class Scope(Values, ast.NodeVisitor):
         if not self.is_plain(base):
             self._doubt(node)
 
+    def _by_inverse(self, node: ast.BinOp, whole: ast.expr, part: ast.expr) -> None:
+        """A product with the inverse of a count."""
+        match part:
+            case ast.BinOp(ast.Constant(), ast.Div(), under) if self.is_count(under):
+                self._divided(node, whole, under)
+
+    def _weighed(self, node: ast.expr, one: ast.expr, other: ast.expr) -> None:
+        inside = self.terms(one) | self.terms(other)
+        if not inside - KPIS:
+            self._means(node, inside)
+
+    def _unlogged(self, node: ast.AST, exponent: ast.expr) -> None:
+        """A difference of logarithms as an exponent is a ratio."""
+        for top, bottom in self.differences(exponent):
+            self._ratio(node, top, bottom)
+
     def _averaged(self, call: ast.Call, name: str, parts: Sequence[ast.expr]) -> None:
         if name in AVERAGING and parts:
-            inputs = frozenset().union(*map(self.terms, parts))
+            told = frozenset().union(*map(all_named, call.args)) & KPIS
+            inputs = told.union(*map(self.terms, parts))
             is_judged = _is_known(inputs) or all(map(self.is_plain, parts))
         elif name in AGGREGATING and _asked(call) & AVERAGING:
             inputs = frozenset().union(*map(self.terms, parts[:1])) | all_named(call)

@@ -32,6 +32,7 @@ ARITHMETIC = TRANSPARENT | {
     "eye",
     "timedelta",
 }
+LOGS = {"log", "log10", "log2", "log1p"}
 LIBRARIES = {"np", "numpy", "operator", "statistics", "math", "fractions"}
 #: a folder or a file, to which "/" joins another
 PLACES = {name for name, kind in vars(Lake).items() if isinstance(kind, property)} | {"parent"}
@@ -58,6 +59,8 @@ class Values:
     paths: set[str] = field(default_factory=set)
     #: the functions that were asked about
     called: set[int] = field(default_factory=set)
+    #: of names that are made of logarithms: what these are of, and which are taken from which
+    logs: dict[str, tuple[Terms, frozenset[tuple[Terms, Terms]]]] = field(default_factory=dict)
 
     def terms(self, node: ast.AST | None) -> Terms:  # noqa: PLR0911  one line a kind of node
         """The base metrics, KPIs and parameters (as ``:name``) that the value is made of."""
@@ -123,6 +126,28 @@ class Values:
         """What the parameters of the function stand for in this call."""
         given = dict(zip(function.parameters, map(self.terms, call.args), strict=False))
         return given | {k.arg: self.terms(k.value) for k in call.keywords if k.arg}
+
+    def differences(self, node: ast.expr) -> Iterator[tuple[Terms, Terms]]:
+        """What the logarithms are of that are taken from each other, as (top, bottom)."""
+        for part in ast.walk(node):
+            match part:
+                case ast.BinOp(left, ast.Sub(), right):
+                    yield self.logged(left), self.logged(right)
+                case ast.Call(_, [left, right]) if callee(part) == "subtract":
+                    yield self.logged(left), self.logged(right)
+                case ast.Name(name) if name in self.logs:
+                    yield from self.logs[name][1]
+
+    def logged(self, node: ast.expr) -> Terms:
+        """What the logarithms in an expression are of."""
+        found = NOTHING
+        for part in ast.walk(node):
+            match part:
+                case ast.Call(_, [first, *_]) if callee(part) in LOGS:
+                    found |= self.terms(first)
+                case ast.Name(name) if name in self.logs:
+                    found |= self.logs[name][0]
+        return found
 
     def is_plain(self, node: ast.AST) -> bool:  # noqa: PLR0911  one line a kind of node
         """Whether the value is a constant or a count, and so no metric."""

@@ -24,7 +24,7 @@ from mkt_assets.project import dbt_project_dir
 
 Told = dict[str, Any]
 #: purchases, each with its touches: (campaign, direct or not, days before), and its revenue;
-#: the first letter of a campaign is its channel
+#: the first letter of a campaign is its channel; case and outer blanks make no other campaign
 Purchases = list[tuple[list[tuple[str, bool, float]], Decimal]]
 Credits = dict[str, dict[int, list[tuple[Decimal, Decimal]]]]
 
@@ -47,7 +47,9 @@ MODELS = yaml.safe_load((dbt_project_dir() / "dbt_project.yml").read_text(encodi
 ]["attribution_models"]
 
 TOUCH = st.tuples(
-    st.sampled_from(["a1", "a2", "a3", "b1", "b2", "c1", "d1"]), st.booleans(), st.floats(0, 30)
+    st.sampled_from(["a1", "a2", "aX", "ax ", "b1", "b2", "c1", "d1"]),
+    st.booleans(),
+    st.floats(0, 30),
 )
 MONEY = st.decimals(0, 100_000, places=4)
 PURCHASES = st.lists(
@@ -116,8 +118,12 @@ def _by_campaign(credits_: Credits, model: str, purchases: Purchases) -> dict[st
         for (campaign, *_), (_, revenue) in zip(
             _by_age(path), credits_[model][number], strict=True
         ):
-            totals[campaign] += float(revenue)
+            totals[_key(campaign)] += float(revenue)
     return totals
+
+
+def _key(campaign: str) -> str:
+    return campaign.strip().lower()
 
 
 def _by_channel(of_campaigns: dict[str, float]) -> dict[str, float]:
@@ -159,7 +165,7 @@ def test_the_rules_are_those_of_the_textbook(
 
 def _textbook(path: list[tuple[str, bool, float]], effects: dict[str, float]) -> dict[str, list]:
     size = len(path)
-    names = [name for name, *_ in path]
+    names = [_key(name) for name, *_ in path]
     not_direct = [at for at, (_, is_direct, _) in enumerate(path) if not is_direct]
     chosen = not_direct[-1] if not_direct else size - 1
     ends = [0.4] + [0.2 / (size - 2)] * (size - 2) + [0.4] if size > 2 else [1.0] * size
@@ -192,7 +198,7 @@ def test_shapley_is_the_mean_gain_over_every_order(
     expected = _mean_gain(needs, list(permutations(channels)))
     assert _by_channel(of_campaigns) == pytest.approx(expected, abs=close)
     # of campaigns, where a channel's come together
-    needs = [({name for name, *_ in path}, float(revenue)) for path, revenue in purchases]
+    needs = [({_key(name) for name, *_ in path}, float(revenue)) for path, revenue in purchases]
     campaigns = sorted(set().union(*(names for names, _ in needs)))
     within = [list(permutations(n for n in campaigns if n[0] == of)) for of in channels]
     orders = [sum(o, ()) for some in product(*within) for o in permutations(some)]

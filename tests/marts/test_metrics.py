@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mkt_assets.errors import MktError
@@ -16,10 +16,12 @@ from mkt_assets.marts.metrics import (
     BASE_METRICS,
     add_kpis,
     kpi_frame,
+    kpi_sums,
     kpi_value,
     kpis,
     metrics,
     parts_of,
+    ratio_sums,
 )
 from mkt_assets.project import dbt_project_dir
 
@@ -96,6 +98,34 @@ def test_a_ratio_is_of_the_rows_that_have_both_of_its_parts(rows: list[tuple]) -
             below = known[bottom].sum()
             expected = [known[top].sum() / below if below else np.nan][: len(frame)]
             np.testing.assert_array_equal(kpi_frame(frame, ["all"])[kpi.name], expected)
+
+
+MISSING_CELLS = st.lists(
+    st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), *[REPORTED] * 6), max_size=9
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(MISSING_CELLS)
+def test_sums_that_are_summed_again_give_the_kpis_of_their_rows(rows: list[tuple]) -> None:
+    frame = pd.DataFrame(rows, columns=["group", "part", *BASE_METRICS])
+    frame = frame.astype(dict.fromkeys(BASE_METRICS, "float64"))
+    expected = kpi_frame(frame, ["group"])
+    parts = kpi_sums(frame, ["group", "part"])
+    for sums in (kpi_sums(frame, ["group"]), kpi_sums(parts.reset_index(), ["group"])):
+        found = add_kpis(sums).reset_index()[list(expected)]
+        pd.testing.assert_frame_equal(found, expected)
+        for ratio in (kpi.name for kpi in kpis() if kpi.kind == "ratio"):
+            both = ratio_sums(sums, ratio)
+            assert list(both) == [metrics()[ratio].numerator, metrics()[ratio].denominator]
+            np.testing.assert_array_equal(kpi_value(ratio, **both), expected[ratio])
+
+
+def test_a_ratio_of_an_absent_column_has_no_sums() -> None:
+    sums = kpi_sums(pd.DataFrame({"all": [0], "spend": [2.0]}), ["all"])
+    assert list(sums) == ["spend"]
+    with pytest.raises(MktError, match="roas cannot be computed from spend alone"):
+        ratio_sums(sums, "roas")
 
 
 def test_a_sum_over_comparable_rows_is_told_by_its_own_name() -> None:

@@ -17,7 +17,9 @@ with paths as (
     select
         paths.*,
         row_number() over (
-            partition by paths.transaction_id, paths.channel_group, paths.campaign order by paths.touch_number
+            -- a campaign however it is spelled, as platform claims match it
+            partition by paths.transaction_id, paths.channel_group, lower(trim(paths.campaign))
+            order by paths.touch_number
         ) as occurrence,
         max(case when not paths.is_direct then paths.touch_number end)
             over (partition by paths.transaction_id) as last_non_direct_touch,

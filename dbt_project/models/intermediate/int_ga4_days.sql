@@ -20,6 +20,7 @@ with user_days as (
         sum(events) as events,
         count(*) as users,
         sum(key_events) as key_events,
+        sum(refunds_without_id) as refunds_without_id,
         {{ lineage_list_of_lists('lineage_ids') }} as lineage_ids
     from {{ ref('int_user_days') }}
     where {{ among('event_date', stale) }}
@@ -75,6 +76,7 @@ select
     cast(coalesce(purchases.revenue, 0) as decimal(18, 4)) as revenue,
     cast(coalesce(purchases.purchases_without_id, 0) as bigint) as purchases_without_id,
     cast(coalesce(purchases.duplicate_purchase_events, 0) as bigint) as duplicate_purchase_events,
+    cast(coalesce(user_days.refunds_without_id, 0) as bigint) as refunds_without_id,
     cast(coalesce(cookieless.cookieless_events, 0) as bigint) as cookieless_events,
     {{ union_of_lists('user_days.lineage_ids', 'cookieless.lineage_ids') }} as lineage_ids
 from days

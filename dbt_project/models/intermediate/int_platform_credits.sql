@@ -76,8 +76,7 @@ matches as (
         on
             days.campaign_key = platform_keys.campaign_key
             and {{ known_in_time('platform_keys.first_date', 'days.date') }}
-    -- GA4's words for what is no campaign: (direct), (organic), (not set) ...
-    where platform_keys.campaign_key not like '(%)'
+    where not {{ names_no_campaign('platform_keys.campaign_key') }}
 ),
 
 matched as (

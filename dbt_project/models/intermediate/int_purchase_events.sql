@@ -9,7 +9,15 @@
 with events as (
     select
         *,
-        {{ stated_currency('currency') }} as original_currency
+        -- what has no amount needs no rate
+        case
+            when
+                coalesce(purchase_revenue, refund_value, shipping_value, tax_value) is null
+                and {{ sum_of_items('items', 'item_revenue') }} is null
+                and {{ sum_of_items('items', 'price') }} is null
+                then '{{ property_currency() }}'
+            else {{ stated_currency('currency') }}
+        end as original_currency
     from {{ ref('stg_events') }}
     where
         -- a refund that names no transaction refunds none that we know

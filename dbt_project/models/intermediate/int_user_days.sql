@@ -13,6 +13,8 @@ select
     cast(sum(case when is_key_event then 1 else 0 end) as bigint) as key_events,
     cast(sum(case when event_name = 'view_item' then 1 else 0 end) as bigint) as item_views,
     cast(sum(case when event_name = 'add_to_cart' then 1 else 0 end) as bigint) as cart_additions,
+    cast(sum(case when event_name = 'refund' and transaction_id is null then 1 else 0 end) as bigint)
+        as refunds_without_id,
     {{ lineage_list('lineage_id') }} as lineage_ids
 from {{ ref('stg_events') }}
 where {{ among('event_date', stale) }}

@@ -18,6 +18,7 @@ select
     days.revenue,
     days.purchases_without_id,
     days.duplicate_purchase_events,
+    days.refunds_without_id,
     days.cookieless_events,
     days.date < {{ minus_days('newest.newest_date', final_after_days()) }} as is_final,
     days.lineage_ids

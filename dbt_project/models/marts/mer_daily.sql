@@ -29,15 +29,30 @@ sums as (
         {{ lineage_list_of_lists('lineage_ids') }} as lineage_ids
     from sides
     group by date
+),
+
+divided as (
+    select
+        *,
+        case when currencies <= 1 then {{ kpi('mer') }} end as mer
+    from sums
+),
+
+ga4 as (
+    select
+        date,
+        is_final
+    from {{ ref('ga4_daily') }}
 )
 
 select
-    date,
-    case when currencies = 1 then currency end as currency,
-    mark_spent,
-    purchase_revenue,
-    case when currencies <= 1 then {{ kpi('mer') }} end as mer,
-    is_final,
-    lineage_ids
-from sums
-order by date
+    sums.date,
+    case when sums.currencies = 1 then sums.currency end as currency,
+    sums.mark_spent,
+    sums.purchase_revenue,
+    sums.mer,
+    coalesce(sums.is_final, true) and coalesce(ga4.is_final, true) as is_final,
+    sums.lineage_ids
+from divided as sums
+left join ga4 on sums.date = ga4.date
+order by sums.date

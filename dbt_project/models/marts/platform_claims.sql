@@ -24,6 +24,16 @@ ad_sources as (
     select * from {{ ref('ad_sources') }}
 ),
 
+reports as (
+    select
+        date,
+        channel,
+        max(conversions) is not null as has_conversions,
+        max(revenue) is not null as has_revenue
+    from reported
+    group by date, channel
+),
+
 claims as (
     select
         coalesce(reported.date, credited.date) as date,
@@ -36,7 +46,16 @@ claims as (
         end as known_to,
         reported.conversions as reported_conversions,
         reported.revenue as reported_revenue,
-        reported.date is not null as is_reported,
+        -- a row says what it says; for a campaign without one, its channel's other rows of the day say whether the
+        -- platform reported the number at all
+        case
+            when reported.date is not null then reported.conversions is not null
+            else coalesce(reports.has_conversions, false)
+        end as says_conversions,
+        case
+            when reported.date is not null then reported.revenue is not null
+            else coalesce(reports.has_revenue, false)
+        end as says_revenue,
         credited.attributed_conversions,
         credited.attributed_revenue,
         reported.lineage_id,
@@ -47,6 +66,10 @@ claims as (
             reported.date = credited.date
             and reported.channel = credited.channel
             and reported.campaign = credited.campaign
+    left join reports
+        on
+            credited.date = reports.date
+            and credited.channel = reports.channel
     left join known_to_ga4
         on
             coalesce(reported.channel, credited.channel) = known_to_ga4.channel
@@ -62,7 +85,8 @@ compared as (
         claims.known_to,
         claims.reported_conversions,
         claims.reported_revenue,
-        claims.is_reported,
+        claims.says_conversions,
+        claims.says_revenue,
         -- a day without GA4 data says nothing, which is not zero
         case
             when claims.known_to != 'platform' and observed.date is not null
@@ -88,20 +112,9 @@ comparable as (
         -- a claim of which GA4 knows nothing is held against nothing
         case when attributed_conversions is not null then reported_conversions end as comparable_conversions,
         case when attributed_revenue is not null then reported_revenue end as comparable_revenue,
-        -- no row of the platform claims nothing, a row without the number says nothing; where no platform knows the
-        -- campaign there is none to hold it against
-        case
-            when
-                channel is not null
-                and (not is_reported or reported_conversions is not null)
-                then attributed_conversions
-        end as comparable_attributed_conversions,
-        case
-            when
-                channel is not null
-                and (not is_reported or reported_revenue is not null)
-                then attributed_revenue
-        end as comparable_attributed_revenue
+        -- a platform that did not report the number that day says nothing, which is not that it claims nothing
+        case when says_conversions then attributed_conversions end as comparable_attributed_conversions,
+        case when says_revenue then attributed_revenue end as comparable_attributed_revenue
     from compared
 )
 
