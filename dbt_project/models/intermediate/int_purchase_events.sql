@@ -8,21 +8,21 @@
 
 with events as (
     select
-        *,
+        told.*,
         -- what has no amount needs no rate
         case
             when
-                coalesce(purchase_revenue, refund_value, shipping_value, tax_value) is null
-                and {{ sum_of_items('items', 'item_revenue') }} is null
-                and {{ sum_of_items('items', 'price') }} is null
+                coalesce(told.purchase_revenue, told.refund_value, told.shipping_value, told.tax_value) is null
+                and {{ sum_of_items('told.items', 'item_revenue') }} is null
+                and {{ sum_of_items('told.items', 'price') }} is null
                 then '{{ property_currency() }}'
-            else {{ stated_currency('currency') }}
+            else {{ stated_currency('told.currency') }}
         end as original_currency
-    from {{ ref('stg_events') }}
+    from {{ ref('stg_events') }} as told
     where
         -- a refund that names no transaction refunds none that we know
-        (event_name = 'purchase' or (event_name = 'refund' and transaction_id is not null))
-        and {{ among('event_date', stale) }}
+        (told.event_name = 'purchase' or (told.event_name = 'refund' and told.transaction_id is not null))
+        and {{ among('told.event_date', stale) }}
 ),
 
 priced as (
