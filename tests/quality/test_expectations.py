@@ -66,10 +66,12 @@ def test_a_doubled_key_is_named_once() -> None:
 
 def test_a_missing_value_is_named_with_its_column() -> None:
     frame = good()
-    frame.loc[2, "clicks"] = None
+    # a platform need not report clicks, but says what it cost
+    frame.loc[1, "clicks"] = None
+    frame.loc[2, "mark_spent"] = None
     (found,) = broken(judged(frame)).values()
     assert found.kind == "completeness"
-    assert found.samples == ("2025-06-03, Search: clicks",)
+    assert found.samples == ("2025-06-03, Search: mark_spent",)
 
 
 def test_a_value_out_of_bounds_is_counted_and_named() -> None:
