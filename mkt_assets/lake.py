@@ -89,9 +89,14 @@ class Lake:
         """A raw partition."""
         return self.landing / table / f"event_date={day}" / f"{table}.parquet"
 
+    @property
+    def quarantine(self) -> Path:
+        """Rows that were set aside, with their reasons; inside the landing area."""
+        return self.landing / "quarantine"
+
     def quarantined(self, table: str, day: date) -> Path:
-        """Rows of a partition that were set aside, with their reasons; inside the landing area."""
-        return self.landing / "quarantine" / f"{table}_{day}.parquet"
+        """Those of a partition."""
+        return self.quarantine / f"{table}_{day}.parquet"
 
     def partition(self, table: str, day: date, name: str | None = None) -> Path:
         """A guarded partition."""

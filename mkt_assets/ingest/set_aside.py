@@ -21,14 +21,14 @@ _TOLD = 5
 def aside_path(lake: Lake, table: str, number: int, day: date | None = None) -> Path:
     """Where the rows of one source file go that could not be read; of a whole table without day."""
     stem = f"{table}_{day}" if day else table
-    return lake.landing / "quarantine" / f"{stem}-{number}.parquet"
+    return lake.quarantine / f"{stem}-{number}.parquet"
 
 
 def aside_files(lake: Lake, table: str, days: Sequence[date] = ()) -> list[Path]:
     """The files of ``aside_path`` that are there, of a table's days or of a whole table."""
     stems = [f"{table}_{day}" for day in days] or [table]
-    folder = lake.landing / "quarantine"
-    return [path for stem in stems for path in sorted(folder.glob(f"{stem}-[0-9]*.parquet"))]
+    found = (lake.quarantine.glob(f"{stem}-[0-9]*.parquet") for stem in stems)
+    return [path for paths in found for path in sorted(paths)]
 
 
 def forget_aside(lake: Lake, table: str, days: Sequence[date] = ()) -> None:

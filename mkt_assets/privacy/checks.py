@@ -46,12 +46,12 @@ def few_rows_were_set_aside(
     days = days_of_run(context.run)
     rows, aside = aside_by_reason(lake.lake, EVENTS, days)
     by_guard = [lake.lake.quarantined("guard_events", day) for day in days]
-    where = first_rows(lake.lake, EVENTS, days, also=by_guard)
+    where = first_rows(lake.lake, EVENTS, days, also=by_guard) if aside else ""
     fault = too_many_aside(aside, rows, settings().quarantine_limit, where)
     return dg.AssetCheckResult(
         passed=fault is None,
         description=fault or f"{sum(aside.values()):,} of {rows:,} rows were set aside",
-        metadata={"rows_in": rows, "set_aside": aside},
+        metadata={"rows_in": rows, "set_aside": aside, "first_set_aside": where or None},
     )
 
 
@@ -139,12 +139,9 @@ def every_consent_entry_has_its_place(lake: LakeResource) -> dg.AssetCheckResult
     """An entry that cannot be placed may be a refusal; until then an earlier grant would hold."""
     aside = set_aside(lake.lake, CONSENT)
     told = ", ".join(f"{n} {why}" for why, n in aside.items())
-    where = first_rows(lake.lake, CONSENT)
     return dg.AssetCheckResult(
         passed=not aside,
-        description=f"set aside: {told}; correct the log{f' (first {where})' if where else ''}"
-        if aside
-        else "every entry has its place",
+        description=f"set aside: {told}; correct the log" if aside else "every entry has its place",
         metadata={"set_aside": aside},
     )
 

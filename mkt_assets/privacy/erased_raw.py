@@ -48,7 +48,7 @@ def landed(lake: Lake, days: Sequence[date] | None) -> list[tuple[str, Path]]:
     if days is not None:
         folders = (lake.landed(EVENTS, day).parent for day in days)
     found = [(EVENTS, path) for folder in folders for path in folder.glob("*.parquet")]
-    aside = (lake.landing / "quarantine").glob("guard_events_*.parquet")
+    aside = lake.quarantine.glob("guard_events_*.parquet")
     found += [(EVENTS, path) for path in aside]
     return found + [(table, raw_whole(lake, table)) for table in (CONSENT, CONTACTS)]
 
@@ -116,7 +116,7 @@ def remove_unread(
     sought = [i for i in subjects.identifiers if len(i) >= OWN_ID_LENGTH] if subjects else []
     removed = {}
     for path in sorted(lake.landing.rglob("*.parquet")):
-        is_aside = "quarantine" in path.stem or path.parent.name == "quarantine"
+        is_aside = "quarantine" in path.stem or path.parent == lake.quarantine
         if not sought or not is_aside:
             continue
         found = quietly(
@@ -133,10 +133,10 @@ def remove_unread(
 
 def _remove_landed(lake: Lake, path: Path) -> None:
     """A raw file with what lies beside it, and what was set aside from its day."""
-    if path.parent == lake.landing / "quarantine":
+    if path.parent == lake.quarantine:
         path.unlink()
         return
     day = path.parent.name.removeprefix("event_date=")
-    for aside in (lake.landing / "quarantine").glob(f"*_{day}*.parquet"):
+    for aside in lake.quarantine.glob(f"*_{day}*.parquet"):
         aside.unlink()
     shutil.rmtree(path.parent)

@@ -211,7 +211,7 @@ def _add_raw_of(work: _Work, day: date) -> None:
             f"where {column} is not null",
         )
     if not was_there:
-        for aside in (work.lake.landing / "quarantine").glob(f"{EVENTS}_{day}*.parquet"):
+        for aside in work.lake.quarantine.glob(f"{EVENTS}_{day}*.parquet"):
             aside.unlink()
         shutil.rmtree(path.parent)
 

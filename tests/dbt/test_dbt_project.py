@@ -15,7 +15,8 @@ from dbt_semantic_interfaces.implementations.semantic_manifest import PydanticSe
 from dbt_semantic_interfaces.validations.semantic_manifest_validator import (
     SemanticManifestValidator,
 )
-from lake_project import DAY_1, DAY_2, PROJECT, Project, Row, ad, event, ledger_row
+from lake_project import DAY_1, DAY_2, PROJECT, Project, ad, ledger_row
+from small_lake import fill
 
 from mkt_assets.marts.metrics import BASE_METRICS, kpi_frame, kpis, metrics
 
@@ -28,77 +29,11 @@ GA4_MARTS = {
 }
 
 
-def _events() -> list[Row]:
-    item = {"item_id": "i", "item_name": "I", "price": "2.5", "quantity": 2, "item_revenue": "5"}
-    paid = {"transaction_id": "T1", "purchase_revenue": "20.10", "currency": "EUR"}
-    return [
-        event("session_start", "ann", 0, page_location="https://shop.example/a"),
-        event("page_view", "ann", 1, param_source="google", param_medium="organic"),
-        event("view_item", "ann", 2),
-        event("purchase", "ann", 3, **paid),
-        # reloaded the next day, in another session: the same purchase
-        event("purchase", "ann", 24 * 60, **paid, ga_session_id=2),
-        event("refund", "ann", 24 * 60 + 1, transaction_id="T1", refund_value="5", ga_session_id=2),
-        # crosses midnight
-        event("page_view", "bob", 719, session_source="facebook.com", session_medium="paid"),
-        event("page_view", "bob", 721),
-        # blank transaction ids, no revenue of its own, no session
-        event("purchase", "cat", 5, transaction_id="", items=[item], currency="EUR"),
-        event("purchase", "cat", 6, transaction_id="(not set)", ga_session_id=None),
-        # the same session number on another stream is another session
-        event("page_view", "cat", 7, stream_id="app", first_user_source="never"),
-    ]
-
-
-def _ads() -> list[Row]:
-    full = {"leads": 1, "conversions": "0.5", "revenue": "30"}
-    return [
-        ad(DAY_1, "Social", "Spring", impressions=10, clicks=1, spend="9.99", **full),
-        ad(DAY_1, "social", "SPRING", impressions=1000, clicks=90, spend="0.01", **full),
-        ad(DAY_1, "Search", "Brand", impressions=70, clicks=7, spend="3.3333"),
-        # blank cells, and spellings that do not report the same
-        ad(DAY_1, "Partner", "Club", impressions=None, clicks=20, conversions="3", spend="5"),
-        ad(DAY_1, "Partner", "CLUB", impressions=50, clicks=None, conversions="1", spend="2"),
-        ad(DAY_2, "Social", "Spring"),
-    ]
-
-
-def _fill(project: Project, *, ads: bool = True, ga4: bool = True, backwards: bool = False) -> None:
-    step = -1 if backwards else 1
-    if ads:
-        for day in (DAY_1, DAY_2):
-            rows = [row for row in _ads() if row["date"] == day]
-            project.write("ad_performance", rows[::step], day)
-    if ga4:
-        for day in (DAY_1, DAY_2):
-            rows = [row for row in _events() if row["event_date"] == day]
-            project.write("events", rows[::step], day)
-            counts = {"event_date": day, "event_name": "page_view", "events": 7}
-            project.write("cookieless_daily", [counts | {"lineage_id": f"events-{day}"}], day)
-        project.write("consent_log", _consents()[::step])
-    project.write("lineage_ledger", [ledger_row()], DAY_1)
-
-
-def _consents() -> list[Row]:
-    def change(user: str, hour: int, ads: str) -> Row:
-        signals = ("ad_storage", "analytics_storage", "ad_user_data", "ad_personalization")
-        when = f"2024-03-01 {hour:02}:00:00+00"
-        return {"user_key": user, "changed_at": when, **dict.fromkeys(signals, ads)}
-
-    return [
-        change("ann", 8, "denied"),
-        change("ann", 9, "granted"),
-        change("bob", 8, "granted"),
-        change("bob", 9, "denied"),
-        change("bob", 9, "granted"),
-    ]
-
-
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Both sources, built once; the tests that use it only read."""
     project = Project(tmp_path_factory.mktemp("full"))
-    _fill(project)
+    fill(project)
     project.build()
     return project
 
@@ -149,7 +84,7 @@ def test_the_semantic_manifest_is_one_that_metricflow_accepts(full: Project) -> 
 def test_a_changed_metric_changes_the_mart_at_the_next_build(tmp_path: Path) -> None:
     project = Project(tmp_path, source=tmp_path / "dbt_project")
     shutil.copytree(PROJECT, project.source)
-    _fill(project, ga4=False)
+    fill(project, ga4=False)
     contract = project.source / "models/metrics/_metrics.yml"
     seeded = project.dbt("seed")
     assert seeded.returncode == 0, seeded.stdout
@@ -176,47 +111,6 @@ def test_a_changed_metric_changes_the_mart_at_the_next_build(tmp_path: Path) -> 
         done = project.dbt("run", "--select", "kpi_daily")
         assert done.returncode != 0
         assert said in done.stdout
-
-
-def test_by_hand_a_changed_variable_or_macro_builds_anew(tmp_path: Path) -> None:
-    project = Project(tmp_path, source=tmp_path / "dbt [1]")
-    shutil.copytree(PROJECT, project.source)
-    _fill(project, ads=False)
-
-    def key_events(*arguments: str) -> int:
-        done = project.dbt("run", "--select", "stg_events int_session_days", *arguments)
-        assert done.returncode == 0, done.stdout
-        total = project.query("select sum(key_events) as n from intermediate.int_session_days")
-        return int(total["n"].item())
-
-    others = ("--vars", "{key_events: [view_item]}")
-    assert (key_events(), key_events(*others)) == (3, 1)
-    macro = project.source / "macros" / "keys.sql"
-    macro.write_text(
-        macro.read_text().replace('\'{{ var("key_events")', "'page_view', '{{ var(\"key_events\")")
-    )
-    assert key_events(*others) == 1 + 4
-
-
-def test_by_hand_a_changed_seed_counts_once_it_is_loaded(tmp_path: Path) -> None:
-    project = Project(tmp_path, source=tmp_path / "dbt")
-    shutil.copytree(PROJECT, project.source)
-    _fill(project, ads=False)
-    from_news = {"param_source": "news.example", "param_medium": "referral"}
-    project.write("events", [event("page_view", "eve", 5, **from_news)], DAY_1)
-
-    def group(*commands: str) -> str:
-        for command in commands:
-            done = project.dbt(command, "--select", "+fct_sessions", "--exclude", "tag:ads")
-            assert done.returncode == 0, done.stdout
-        sessions = "select min(channel_group) as one from marts.fct_sessions"
-        return str(project.query(f"{sessions} where session_source = 'news.example'")["one"].item())
-
-    assert group("seed", "run") == "Referral"
-    seed = project.source / "seeds" / "ga4_source_categories.csv"
-    seed.write_text(seed.read_text() + "news.example,video,added\n")
-    assert group("run") == "Referral"
-    assert group("seed", "run") == "Organic Video"
 
 
 def test_a_kpi_over_nothing_is_null(full: Project) -> None:
@@ -340,7 +234,7 @@ def test_the_order_of_rows_changes_no_mart_and_an_emptied_day_is_empty(
     full: Project, tmp_path: Path
 ) -> None:
     project = Project(tmp_path)
-    _fill(project, backwards=True)
+    fill(project, backwards=True)
     project.build()
     assert project.marts() == full.marts()
 
@@ -370,7 +264,7 @@ def test_one_source_alone_is_enough(
     tmp_path: Path, ads: bool, ga4: bool, without: str, expected: set[str]
 ) -> None:
     project = Project(tmp_path)
-    _fill(project, ads=ads, ga4=ga4)
+    fill(project, ads=ads, ga4=ga4)
     if ga4:
         # neither is part of every export
         shutil.rmtree(project.lake / "consent_log")
@@ -383,7 +277,7 @@ def test_one_source_alone_is_enough(
 
 def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -> None:
     project = Project(tmp_path)
-    _fill(project, ga4=False)
+    fill(project, ga4=False)
     project.write("ad_performance", [ad(DAY_2, "TV", "X", currency="USD", clicks=-1)], DAY_2)
     project.write("lineage_ledger", [ledger_row(rows_in=7)], DAY_1)
     done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
@@ -403,7 +297,7 @@ def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -
 
 def test_reasons_that_do_not_sum_to_their_fate_fail_the_build(tmp_path: Path) -> None:
     project = Project(tmp_path)
-    _fill(project, ga4=False)
+    fill(project, ga4=False)
     project.write("lineage_ledger", [ledger_row(reasons='{"consent_denied": 2}')], DAY_1)
     done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
     assert done.returncode == 1

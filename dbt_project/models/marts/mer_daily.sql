@@ -46,13 +46,13 @@ ga4 as (
 )
 
 select
-    sums.date,
-    case when sums.currencies = 1 then sums.currency end as currency,
-    sums.mark_spent,
-    sums.purchase_revenue,
-    sums.mer,
-    coalesce(sums.is_final, true) and coalesce(ga4.is_final, true) as is_final,
-    sums.lineage_ids
-from divided as sums
-left join ga4 on sums.date = ga4.date
-order by sums.date
+    divided.date,
+    case when divided.currencies = 1 then divided.currency end as currency,
+    divided.mark_spent,
+    divided.purchase_revenue,
+    divided.mer,
+    coalesce(divided.is_final, true) and coalesce(ga4.is_final, true) as is_final,
+    divided.lineage_ids
+from divided
+left join ga4 on divided.date = ga4.date
+order by divided.date
