@@ -51,3 +51,6 @@ def test_by_hand_a_changed_seed_counts_once_it_is_loaded(tmp_path: Path) -> None
     seed.write_text(seed.read_text() + "news.example,video,added\n")
     assert group("run") == "Referral"
     assert group("seed", "run") == "Organic Video"
+    # a digest with numbers in it would look personal to the scan
+    codes = project.query("select distinct code from builds.readings")["code"]
+    assert codes.str.fullmatch("[0-9a-f]{16}").all()
