@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from mkt_assets.contracts import (
     activation,
@@ -34,7 +31,7 @@ from mkt_assets.contracts.columns import (
 from mkt_assets.contracts.forms import KNOWN, PSEUDONYMS
 from mkt_assets.contracts.publication import PUBLICATION
 from mkt_assets.errors import MktError
-from mkt_assets.project import dbt_project_dir
+from mkt_assets.project import dbt_project_dir, read_yaml
 
 __all__ = [
     "ACTIVATION",
@@ -146,7 +143,7 @@ def _form(column: Mapping[str, Any]) -> Any:
 
 @cache
 def _sources() -> dict[str, Any]:
-    sources = _yaml(dbt_project_dir() / "models" / "staging" / "_sources.yml")["sources"]
+    sources = read_yaml(dbt_project_dir() / "models" / "staging" / "_sources.yml")["sources"]
     return {t["name"]: t for source in sources for t in source["tables"]}
 
 
@@ -157,9 +154,4 @@ def _models() -> dict[str, Any]:
     files = [
         f for stage in ("intermediate", "marts") for f in sorted((models / stage).glob("_*.yml"))
     ]
-    return {m["name"]: m for file in files for m in _yaml(file).get("models", [])}
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return loaded
+    return {m["name"]: m for file in files for m in read_yaml(file).get("models", [])}

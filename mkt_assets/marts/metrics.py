@@ -17,10 +17,9 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import yaml
 
 from mkt_assets.errors import MktError
-from mkt_assets.project import dbt_project_dir
+from mkt_assets.project import dbt_project_dir, read_yaml
 
 #: the additive columns of ad performance; their sums may be summed again
 BASE_METRICS = ("impressions", "clicks", "leads", "conversions", "mark_spent", "revenue")
@@ -90,11 +89,7 @@ def kpis() -> tuple[Kpi, ...]:
 
 
 def _layer() -> dict[str, Any]:
-    path = dbt_project_dir() / "models" / "metrics" / "_metrics.yml"
-    # libyaml where it is there: ten times as fast, and `mkt analyze` should start at once
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loaded: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
-    return loaded
+    return read_yaml(dbt_project_dir() / "models" / "metrics" / "_metrics.yml")
 
 
 def _read(metric: Mapping[str, Any], is_of_ads: bool) -> Kpi:

@@ -14,13 +14,14 @@ from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.raw_files import parquet
 
 
-def make_states(
+def make_states(  # noqa: PLR0913  each is a part of the question, named at the call
     con: duckdb.DuckDBPyConnection,
     *,
     consent: Path,
     policy: Policy,
     table: str,
     refusals: Path | None = None,
+    people: str | None = None,
 ) -> None:
     """Make the temporary ``table(user_key, is_granted, granted_at)``, a row a person of the log.
 
@@ -34,6 +35,7 @@ def make_states(
         policy: its ``activation_needs`` must all be granted.
         table: name of the table to make; the caller drops it.
         refusals: the devices on which a login says no (``ad_refusals``), where there are any.
+        people: a table whose ``user_key`` are those to ask for; otherwise everybody.
     """
     latest = ", ".join(
         f"max_by({need}, row(changed_at, {need} = '{DENIED}')) filter (where {need} is not null) "
@@ -43,12 +45,13 @@ def make_states(
     granted = " and ".join(f"{need} = '{GRANTED}'" for need in policy.activation_needs)
     if refusals is not None and refusals.is_file():
         granted += f" and user_key not in (select user_key from {parquet(refusals)})"
+    asked = f" and user_key in (select user_key from {people})" if people else ""
     quietly(
         con,
         f"create or replace temp table {table} as "
         f"select user_key, coalesce({granted}, false) as is_granted, granted_at from ("
         f"select user_key, max(changed_at) as granted_at, {latest} from {parquet(consent)} "
         # clocks differ, and the log may hold what is yet to come
-        "where changed_at <= now() "
+        f"where changed_at <= now(){asked} "
         "group by user_key)",
     )

@@ -180,10 +180,16 @@ def not_granted(
         MktError: the vault is open to others.
     """
     found: dict[str, int] = {}
-    refusals = lake.whole(AD_REFUSALS)
-    make_states(con, consent=consent, policy=policy, table="vault_state", refusals=refusals)
     for destination in DESTINATIONS:
         con.register("vault_stored", vault.read(lake, vault.MATCH_KEYS, destination))
+        make_states(
+            con,
+            consent=consent,
+            policy=policy,
+            table="vault_state",
+            refusals=lake.whole(AD_REFUSALS),
+            people="vault_stored",
+        )
         ((n,),) = quietly(
             con,
             "select count(*) from vault_stored left join vault_state using (user_key) "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +41,7 @@ _HISTORIES: Final = frozenset({".db", ".sqlite"})
 _JSON: Final = frozenset({".json"})
 _PAGES: Final = frozenset({".html", ".htm", ".svg"})
 _PREFIX_OF_MODELS: Final = "models"
+_MARTS: Final = "marts"
 
 
 def scan_guarded(lake: Lake, table: str, days: Sequence[date] = ()) -> list[Finding]:
@@ -59,15 +60,19 @@ def scan_models(lake: Lake, paths: Iterable[str]) -> list[Finding]:
 def scan_marts(lake: Lake) -> list[Finding]:
     """What dbt built for publication and for the models."""
     with quiet.connect(lake.landing) as con:
-        return _scan_database(con, lake, lake.warehouse, "marts")
+        return _scan_database(con, lake, lake.warehouse, _MARTS)
 
 
 def scan_version(lake: Lake, version: Path) -> list[Finding]:
     """A published file and its Parquet twins."""
-    twins = sorted((lake.serving / "parquet" / version.stem).glob("*.parquet"))
-    with quiet.connect(lake.landing) as con:
-        found = _scan_database(con, lake, version)
-        return [*found, *scan_tables(con, [_parquet(lake, twin) for twin in twins])]
+    files = sorted((lake.serving / "parquet" / version.stem).glob("*.parquet"))
+    with quiet.connect(lake.landing) as con, _attached(con, version):
+        tables = _tables(con, lake, version)
+        twins = {f"{_MARTS}.{file.stem}": _parquet(lake, file) for file in files}
+        asked = {name: [d[name] for d in (tables, twins) if name in d] for name in tables | twins}
+        if not scan_tables(con, [one for alike in asked.values() for one in _together(con, alike)]):
+            return []
+        return [*scan_tables(con, tables.values()), *scan_tables(con, twins.values())]
 
 
 def scan_file(lake: Lake, file: Path) -> list[Finding]:
@@ -124,25 +129,47 @@ def _scan_database(
     con: duckdb.DuckDBPyConnection, lake: Lake, file: Path, schema: str | None = None
 ) -> list[Finding]:
     """Every table of a DuckDB file, or of one of its schemas; views show what others hold."""
+    with _attached(con, file):
+        return scan_tables(con, _tables(con, lake, file, schema).values())
+
+
+def _together(con: duckdb.DuckDBPyConnection, alike: Sequence[Scanned]) -> Iterator[Scanned]:
+    """Tables of the same columns as one, since a query costs more than the rows of most tables."""
+    columns = [quietly(con, f"describe from {one.relation}") for one in alike]
+    if any(told != columns[0] for told in columns):
+        yield from alike
+        return
+    rows = " union all ".join(f"from {one.relation}" for one in alike)
+    yield Scanned(f"({rows})", alike[0].place, alike[0].forms)
+
+
+@contextmanager
+def _attached(con: duckdb.DuckDBPyConnection, file: Path) -> Iterator[None]:
     quietly(con, f"attach '{sql_text(file)}' as scanned (read_only)")
     try:
-        tables = quietly(
-            con,
-            "select schema_name, table_name from duckdb_tables() where database_name = 'scanned' "
-            "and ($schema is null or schema_name = $schema) order by all",
-            {"schema": schema},
-        )
-        asked = [
-            Scanned(
-                f'scanned."{within}"."{table}"',
-                f"{_named(lake, file)} {within}.{table}",
-                forms_of(table),
-            )
-            for within, table in tables
-        ]
-        return scan_tables(con, asked)
+        yield
     finally:
         quietly(con, "detach scanned")
+
+
+def _tables(
+    con: duckdb.DuckDBPyConnection, lake: Lake, file: Path, schema: str | None = None
+) -> dict[str, Scanned]:
+    """The tables of the attached file, by schema and name."""
+    tables = quietly(
+        con,
+        "select schema_name, table_name from duckdb_tables() where database_name = 'scanned' "
+        "and ($schema is null or schema_name = $schema) order by all",
+        {"schema": schema},
+    )
+    return {
+        f"{within}.{table}": Scanned(
+            f'scanned."{within}"."{table}"',
+            f"{_named(lake, file)} {within}.{table}",
+            forms_of(table),
+        )
+        for within, table in tables
+    }
 
 
 def _scan_folder(
