@@ -69,7 +69,10 @@ class _Range:
 
 
 def take(con: duckdb.DuckDBPyConnection, part: Slice) -> None:
-    """Make what ``part.kept`` and ``part.people`` name, unless they are there already."""
+    """Make what ``part.kept`` and ``part.people`` name, before anything is asked of a slice.
+
+    Makes nothing where they are named by themselves.
+    """
     if part.within is None:
         return
     kept = f"from guard_decided where fate = 'kept' and {part.within}"

@@ -33,7 +33,7 @@ from mkt_assets.privacy.event_parameters import (
     number_sql,
     text_sql,
 )
-from mkt_assets.privacy.event_slices import Slice, take
+from mkt_assets.privacy.event_slices import Slice
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.urls import CLICK_IDS
 
@@ -93,7 +93,6 @@ def take_rows(
         layouts: those of ``known_layouts``.
         alike: a table with the ``row_id`` of rows whose content is asked for, to compare it.
     """
-    take(con, part)
     quietly(
         con,
         f"create or replace temp table guard_taken as {_taken_sql(part, types, layouts, alike)}",
@@ -105,7 +104,6 @@ def known_layouts(con: duckdb.DuckDBPyConnection, part: Slice, *, is_worth_it: b
 
     A row with another layout tells its names in ``odd_names``.
     """
-    take(con, part)
     kept = f"{part.raw} as raw inner join (select row_id from {part.kept}) as kept using (row_id)"
     quietly(
         con,

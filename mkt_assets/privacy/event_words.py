@@ -15,15 +15,18 @@ from typing import Final
 import duckdb
 
 from mkt_assets.privacy import pii
-from mkt_assets.privacy.event_slices import Slice, take
+from mkt_assets.privacy.event_slices import Slice
 from mkt_assets.privacy.quiet import quietly
 
+TABLES: Final = ("guard_vocabulary", "guard_together", "guard_clean_words")
 #: holds one ENUM type a column; dropped with everything in it when a partition is done
 SCHEMA: Final = "guard_words"
 #: with fewer rows, looking at the values first costs more than it saves
 MIN_ROWS: Final = 50_000
 #: an ENUM's values are written into every row group, so they must be few
 MOST_WORDS: Final = 1000
+#: combinations of values of one record; with more, its columns are looked at one by one
+_MOST_TOGETHER: Final = 50_000
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,11 @@ def raw_types(
         part: the slice.
         columns: column -> SQL over a raw row, a plain column, of which distinct values are cheap.
     """
-    take(con, part)
     rows = f"{part.raw} as raw inner join (select row_id from {part.kept}) as kept using (row_id)"
     quietly(con, "create or replace temp table guard_vocabulary (name varchar, word varchar)")
-    # one by one: all at once would hold the rows that are kept once for each
-    for name, column in columns.items():
-        quietly(con, f"insert into guard_vocabulary {_distinct(name, column, rows)}")
+    # one after the other: all at once would hold the rows that are kept once for each
+    for of_one in _by_record(columns):
+        _add_words(con, of_one, rows)
     few = quietly(
         con,
         f"select name from guard_vocabulary group by name having count(*) <= {MOST_WORDS} "
@@ -144,6 +146,43 @@ def _distinct(name: str, expression: str, rows: str) -> str:
         f"select '{name}' as name, word::varchar as word from "
         f"(select distinct {expression} as word from {rows} limit {MOST_WORDS + 2})"
     )
+
+
+def coded_sql(text: str, kind: str) -> str:
+    """A text as an ENUM that has it and few others; the text must come from a Parquet file.
+
+    There each is stored once a row group, and a function, unlike a cast, is asked once for each.
+    """
+    every = f"enum_range(null::{kind})"
+    return f"({every}::{kind}[])[list_position({every}, {text})]"
+
+
+def _by_record(columns: Mapping[str, str]) -> list[dict[str, str]]:
+    """The columns that are fields of the same raw column together, and those that are none."""
+    found: dict[str, dict[str, str]] = {}
+    for name, column in columns.items():
+        record = column.split(".")[0] if "." in column else ""
+        found.setdefault(record, {})[name] = column
+    return list(found.values())
+
+
+def _add_words(con: duckdb.DuckDBPyConnection, columns: Mapping[str, str], rows: str) -> None:
+    """Add the distinct values of some columns to ``guard_vocabulary``.
+
+    Finding out which rows are kept costs more than reading a column of them, so their values are
+    found together, unless they have too many combinations.
+    """
+    together = ", ".join(f"{column} as {name}" for name, column in columns.items())
+    quietly(
+        con,
+        "create or replace temp table guard_together as "
+        f"select distinct {together} from {rows} limit {_MOST_TOGETHER + 1}",
+    )
+    ((found,),) = quietly(con, "select count(*) from guard_together")
+    are_all = found <= _MOST_TOGETHER
+    for name, column in columns.items():
+        told = _distinct(name, name, "guard_together") if are_all else _distinct(name, column, rows)
+        quietly(con, f"insert into guard_vocabulary {told}")
 
 
 def size(con: duckdb.DuckDBPyConnection, kind: str | None) -> int:

@@ -109,6 +109,18 @@ def test_a_column_of_many_values_stays_scanned(
 
 
 @pytest.mark.usefixtures("eager")
+def test_values_in_too_many_combinations_are_found_one_by_one(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [("Spain", "Galicia", None), ("Spain", None, "mobile"), ("France", "Paris", "mobile")]
+    workplace.guard(events(workplace, words))
+    together = workplace.out.read_bytes()
+    monkeypatch.setattr(event_words, "_MOST_TOGETHER", 1)
+    workplace.guard(events(workplace, words))
+    assert workplace.out.read_bytes() == together
+
+
+@pytest.mark.usefixtures("eager")
 def test_nothing_is_left_in_the_connection(workplace: Workplace) -> None:
     workplace.guard(events(workplace, [("Spain", "Galicia", None)]))
     for kind in ("tables", "types", "schemas"):
