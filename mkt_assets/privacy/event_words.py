@@ -152,6 +152,7 @@ def coded_sql(text: str, kind: str) -> str:
     """A text as an ENUM that has it and few others; the text must come from a Parquet file.
 
     There each is stored once a row group, and a function, unlike a cast, is asked once for each.
+    A text that the ENUM does not have becomes null, so its type must be made of the same files.
     """
     every = f"enum_range(null::{kind})"
     return f"({every}::{kind}[])[list_position({every}, {text})]"

@@ -182,20 +182,22 @@ def not_granted(
     found: dict[str, int] = {}
     for destination in DESTINATIONS:
         con.register("vault_stored", vault.read(lake, vault.MATCH_KEYS, destination))
-        make_states(
-            con,
-            consent=consent,
-            policy=policy,
-            table="vault_state",
-            refusals=lake.whole(AD_REFUSALS),
-            people="vault_stored",
-        )
-        ((n,),) = quietly(
-            con,
-            "select count(*) from vault_stored left join vault_state using (user_key) "
-            "where not coalesce(is_granted, false)",
-        )
-        con.unregister("vault_stored")
+        try:
+            make_states(
+                con,
+                consent=consent,
+                policy=policy,
+                table="vault_state",
+                refusals=lake.whole(AD_REFUSALS),
+                people="vault_stored",
+            )
+            ((n,),) = quietly(
+                con,
+                "select count(*) from vault_stored left join vault_state using (user_key) "
+                "where not coalesce(is_granted, false)",
+            )
+        finally:
+            con.unregister("vault_stored")
         found |= {destination: n} if n else {}
     quietly(con, "drop table vault_state")
     return found

@@ -23,7 +23,7 @@ from mkt_assets.privacy.judging import WRONG_FORM, Finding, kinds
 from mkt_assets.privacy.quiet import quietly
 from mkt_assets.privacy.scan_texts import texts_of_json
 
-#: candidates judged by table: where there are more, any of them tells that something is broken
+#: candidates judged by column: where there are more, any of them tells that something is broken
 _MOST_JUDGED: Final = 5000
 _TEXTS: Final = frozenset({"varchar", "blob", "enum", "json"})
 
@@ -198,7 +198,10 @@ def _candidates(con: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
         rows = quietly(
             con,
             f"select leaf, v from scan_values where {of_codes} "
-            f"and {pii.has_personal_sql('v', pattern)} order by all limit {_MOST_JUDGED}",
+            f"and {pii.has_personal_sql('v', pattern)} "
+            # not of all columns together: what is judged harmless in one would hide the others
+            f"qualify row_number() over (partition by leaf order by v) <= {_MOST_JUDGED} "
+            "order by all",
         )
         for number, value in rows:
             found.setdefault(number, []).append(value)

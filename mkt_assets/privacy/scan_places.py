@@ -68,7 +68,7 @@ def scan_version(lake: Lake, version: Path) -> list[Finding]:
     files = sorted((lake.serving / "parquet" / version.stem).glob("*.parquet"))
     with quiet.connect(lake.landing) as con, _attached(con, version):
         tables = _tables(con, lake, version)
-        twins = {f"{_MARTS}.{file.stem}": _parquet(lake, file) for file in files}
+        twins = {(_MARTS, file.stem): _parquet(lake, file) for file in files}
         asked = {name: [d[name] for d in (tables, twins) if name in d] for name in tables | twins}
         if not scan_tables(con, [one for alike in asked.values() for one in _together(con, alike)]):
             return []
@@ -154,7 +154,7 @@ def _attached(con: duckdb.DuckDBPyConnection, file: Path) -> Iterator[None]:
 
 def _tables(
     con: duckdb.DuckDBPyConnection, lake: Lake, file: Path, schema: str | None = None
-) -> dict[str, Scanned]:
+) -> dict[tuple[str, str], Scanned]:
     """The tables of the attached file, by schema and name."""
     tables = quietly(
         con,
@@ -163,7 +163,7 @@ def _tables(
         {"schema": schema},
     )
     return {
-        f"{within}.{table}": Scanned(
+        (within, table): Scanned(
             f'scanned."{within}"."{table}"',
             f"{_named(lake, file)} {within}.{table}",
             forms_of(table),

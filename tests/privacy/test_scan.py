@@ -58,6 +58,13 @@ def test_rows_are_counted_by_column_and_kind(con: Any) -> None:
     assert scanned(con, query) == [("a", "email", 2), ("a", "phone", 1), ("b", "token", 5)]
 
 
+def test_what_is_judged_harmless_in_one_column_hides_nothing_in_another(con: Any) -> None:
+    """Numbers as long as a card's that no network issues, more than are judged of one column."""
+    numbers = "select '9' || lpad(i::varchar, 15, '0') as a"
+    query = f"{numbers}, if(i = 1, '{EMAIL}', 'fine') as b from range(6000) as t(i)"
+    assert scanned(con, query) == [("b", "email", 1)]
+
+
 def test_a_column_with_an_odd_name_is_scanned_too(con: Any) -> None:
     assert scanned(con, f'select \'{EMAIL}\' as "say ""it""."') == [('say "it".', "email", 1)]
 
