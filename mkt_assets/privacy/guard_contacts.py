@@ -179,28 +179,26 @@ def not_granted(
     Raises:
         MktError: the vault is open to others.
     """
-    found: dict[str, int] = {}
-    for destination in DESTINATIONS:
-        con.register("vault_stored", vault.read(lake, vault.MATCH_KEYS, destination))
-        try:
-            make_states(
-                con,
-                consent=consent,
-                policy=policy,
-                table="vault_state",
-                refusals=lake.whole(AD_REFUSALS),
-                people="vault_stored",
-            )
-            ((n,),) = quietly(
-                con,
-                "select count(*) from vault_stored left join vault_state using (user_key) "
-                "where not coalesce(is_granted, false)",
-            )
-        finally:
-            con.unregister("vault_stored")
-        found |= {destination: n} if n else {}
+    stored = {d: vault.read(lake, vault.MATCH_KEYS, d) for d in DESTINATIONS}
+    con.register("vault_stored", vault_lists.of_all(stored))
+    try:
+        make_states(
+            con,
+            consent=consent,
+            policy=policy,
+            table="vault_state",
+            refusals=lake.whole(AD_REFUSALS),
+            people="vault_stored",
+        )
+        found = quietly(
+            con,
+            "select destination, count(*) from vault_stored left join vault_state using (user_key) "
+            "where not coalesce(is_granted, false) group by destination order by destination",
+        )
+    finally:
+        con.unregister("vault_stored")
     quietly(con, "drop table vault_state")
-    return found
+    return dict(found)
 
 
 def _refuse_other_key(con: duckdb.DuckDBPyConnection, consent: Path, key: Key) -> None:

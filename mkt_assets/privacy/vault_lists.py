@@ -86,6 +86,15 @@ _REMOVED: Final = f"""
     )"""
 
 
+def of_all(tables: Mapping[str, pa.Table]) -> pa.Table:
+    """The files of all destinations as one table, with the column ``destination``."""
+    parts = [
+        t.append_column("destination", pa.array([d] * len(t), pa.string()))
+        for d, t in tables.items()
+    ]
+    return pa.concat_tables(parts)
+
+
 def move_on(  # noqa: PLR0913  each is a part of the question, named at the call
     con: duckdb.DuckDBPyConnection,
     *,
@@ -108,11 +117,7 @@ def move_on(  # noqa: PLR0913  each is a part of the question, named at the call
     """
     values = {"day": day, "days": retention_days, "key_id": key_id}
     for name, tables in (("vault_stored", stored), ("vault_listed", listed)):
-        parts = [
-            t.append_column("destination", pa.array([d] * len(t), pa.string()))
-            for d, t in tables.items()
-        ]
-        con.register(name, pa.concat_tables(parts))
+        con.register(name, of_all(tables))
     try:
         quietly(con, _LOST, values)
         quietly(con, _LEAVING, {k: values[k] for k in ("day", "days")})
