@@ -95,14 +95,14 @@ def mart_columns(mart: str) -> Mapping[str, Mapping[str, Any]]:
 
 @cache
 def mart_key(mart: str) -> tuple[str, ...]:
-    """The columns that identify a row of a mart, as its uniqueness test says.
+    """The columns that identify a row of a mart, as the test of its rows says.
 
     Raises:
         KeyError: there is no such mart, or none of its tests says what is unique.
     """
     for test in _models()[mart]["data_tests"]:
-        if "unique_key" in test:
-            return tuple(test["unique_key"]["arguments"]["columns"])
+        if key := test.get("sound_rows", {}).get("arguments", {}).get("key"):
+            return tuple(key)
     raise KeyError(f"no test of {mart} says what is unique")
 
 

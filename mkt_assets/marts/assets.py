@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 from packaging.version import Version
 
@@ -23,7 +22,13 @@ from mkt_assets.marts.dbt import (
     seeds_path,
     without_keys,
 )
-from mkt_assets.marts.dbt_tests import RESULTS, described, messages, sample_query
+from mkt_assets.marts.dbt_tests import (
+    RESULTS,
+    described,
+    failing_rows,
+    first_of,
+    messages,
+)
 from mkt_assets.marts.own_seeds import write_own_seeds
 from mkt_assets.metadata import COLUMNS, preview
 from mkt_assets.partitions import POOL, SINGLE_RUN
@@ -33,8 +38,6 @@ from mkt_assets.settings import settings
 from mkt_assets.warehouse import Relation, Warehouse
 
 GROUP = "marts"
-#: a failed test's rows are shown by so many columns, its key among the first
-SAMPLE_COLUMNS = 8
 
 
 class MartsTranslator(DagsterDbtTranslator):
@@ -133,14 +136,13 @@ def _explained(
 ) -> dg.AssetCheckResult:
     """A failed test with dbt's own words, which else stand only in the log, and rows it found."""
     test = str(check.metadata["unique_id"].value)
-    metadata = dict(check.metadata)
-    query = sample_query(artifacts, test)
-    if query:
-        found = warehouse.query(query)
-        # lists of lineage ids and items would hide the key
-        flat = [name for name in found if not found[name].map(np.ndim).any()]
-        metadata["sample"] = preview(found[flat[:SAMPLE_COLUMNS]])
-    return check._replace(description=messages(artifacts).get(test), metadata=metadata)
+    metadata, words = dict(check.metadata), messages(artifacts).get(test)
+    failing = failing_rows(artifacts, test)
+    if failing:
+        reasons, sample = first_of(failing, warehouse.query)
+        words = f"{words}: {reasons}" if reasons else words
+        metadata["sample"] = preview(sample)
+    return check._replace(description=words, metadata=metadata)
 
 
 def _measured(

@@ -52,7 +52,7 @@ def test_a_build_of_some_models_asks_for_no_others(full: Project, tmp_path: Path
     # what is there is tested all the same
     ran = json.loads((tmp_path / "target/run_results.json").read_text())["results"]
     names = {one["unique_id"].split(".")[2] for one in ran}
-    assert "fct_sessions_key_is_unique" in names
+    assert "fct_sessions_rows_are_sound" in names
 
 
 def test_kpis_are_ratios_of_sums_and_the_same_in_sql_and_pandas(full: Project) -> None:
@@ -284,7 +284,7 @@ def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -
     assert done.returncode == 1
     for test in (
         "int_ad_days_have_an_exchange_rate",
-        "lineage_ledger_rows_in_are_accounted_for",
+        "lineage_ledger_rows_are_sound",
     ):
         assert f"Failure in test {test}" in done.stdout
     # nothing is built of what cannot be added
@@ -292,7 +292,7 @@ def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -
     project.write("ad_performance", [ad(DAY_2, "TV", "X", clicks=-1)], DAY_2)
     done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
     assert done.returncode == 1
-    assert "Failure in test marketing_clean_is_not_negative" in done.stdout
+    assert "Failure in test marketing_clean_rows_are_sound" in done.stdout
 
 
 def test_reasons_that_do_not_sum_to_their_fate_fail_the_build(tmp_path: Path) -> None:
