@@ -9,30 +9,29 @@ import duckdb
 from mkt_assets.contracts import Column, Table
 
 
-def violations(table: Table, parquet: Path) -> list[str]:
+def violations(con: duckdb.DuckDBPyConnection, table: Table, parquet: Path) -> list[str]:
     """What of ``table``'s contract the file breaks, as sentences; an empty list where nothing."""
     if not parquet.is_file():
         return [f"{table.path} was not written: materialize it"]
-    with duckdb.connect() as con:
-        relation = con.read_parquet(str(parquet))
-        types = dict(zip(relation.columns, map(str, relation.types), strict=True))
-        wrong = _wrong_columns(table, types)
-        if wrong:
-            return wrong
-        rules = _rules(table)
-        counts = con.execute(
-            "select "
-            + ", ".join(f"count(*) filter (where {sql})" for _, sql in rules)
-            + " from read_parquet($file)",
-            {"file": str(parquet)},
-        ).fetchone()
-        assert counts is not None, "an aggregate query always has one row"
-        found = [
-            f"{table.path}: {rule} in {n:,} rows"
-            for (rule, _), n in zip(rules, counts, strict=True)
-            if n
-        ]
-        return found + _repeated_keys(con, table, parquet)
+    relation = con.read_parquet(str(parquet))
+    types = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    wrong = _wrong_columns(table, types)
+    if wrong:
+        return wrong
+    rules = _rules(table)
+    counts = con.execute(
+        "select "
+        + ", ".join(f"count(*) filter (where {sql})" for _, sql in rules)
+        + " from read_parquet($file)",
+        {"file": str(parquet)},
+    ).fetchone()
+    assert counts is not None, "an aggregate query always has one row"
+    found = [
+        f"{table.path}: {rule} in {n:,} rows"
+        for (rule, _), n in zip(rules, counts, strict=True)
+        if n
+    ]
+    return found + _repeated_keys(con, table, parquet)
 
 
 def _wrong_columns(table: Table, types: dict[str, str]) -> list[str]:

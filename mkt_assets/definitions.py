@@ -14,13 +14,10 @@ from mkt_assets.allocation import checks as allocation_checks
 from mkt_assets.audiences import assets as audiences
 from mkt_assets.audiences import checks as audiences_checks
 from mkt_assets.experiments import assets as experiments
-from mkt_assets.experiments import checks as experiments_checks
 from mkt_assets.forecast import assets as forecast
-from mkt_assets.forecast import checks as forecast_checks
 from mkt_assets.ingest import assets as ingest
 from mkt_assets.ingest import checks as ingest_checks
 from mkt_assets.insights import assets as insights
-from mkt_assets.insights import checks as insights_checks
 from mkt_assets.lake import Lake
 from mkt_assets.marts import assets as marts
 from mkt_assets.marts import checks as marts_checks
@@ -43,16 +40,26 @@ from mkt_assets.warehouse import Warehouse
 
 #: stages in the order in which the data flows; each lists what the given inputs allow
 STAGES = (
-    (ingest, ingest_checks),
-    (privacy, privacy_checks),
-    (marts, marts_checks),
-    (insights, insights_checks),
-    (forecast, forecast_checks),
-    (audiences, audiences_checks),
-    (experiments, experiments_checks),
-    (allocation, allocation_checks),
-    (activation, activation_checks),
-    (publish, publish_checks),
+    ingest,
+    privacy,
+    marts,
+    insights,
+    forecast,
+    audiences,
+    experiments,
+    allocation,
+    activation,
+    publish,
+)
+#: what holds a stage's tables beside their data contracts
+STAGE_CHECKS = (
+    ingest_checks,
+    privacy_checks,
+    marts_checks,
+    audiences_checks,
+    allocation_checks,
+    activation_checks,
+    publish_checks,
 )
 
 
@@ -77,9 +84,9 @@ def build_defs(
 ) -> dg.Definitions:
     """Every asset, check, job and schedule; ``resources`` replace the default ones by name."""
     defs = dg.Definitions(
-        assets=[*(asset for stage, _ in STAGES for asset in stage.ASSETS), *upkeep.ASSETS],
+        assets=[*(asset for stage in STAGES for asset in stage.ASSETS), *upkeep.ASSETS],
         asset_checks=[
-            *(check for _, checks in STAGES for check in checks.CHECKS),
+            *(check for stage in STAGE_CHECKS for check in stage.CHECKS),
             *quality_checks.CHECKS,
         ],
         # one DuckDB writer, and heavy imports paid once instead of once a step

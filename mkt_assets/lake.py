@@ -19,6 +19,7 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
+from mkt_assets.contract_checks import violations
 from mkt_assets.contracts import Table
 from mkt_assets.errors import MktError
 from mkt_assets.locks import process_with
@@ -167,7 +168,8 @@ class Lake:
         """Replace a model table, typed as its contract says and stamped with its warehouse build.
 
         Raises:
-            MktError: ``frame`` lacks a column of the contract.
+            MktError: ``frame`` lacks a column of the contract, or its rows break it; what was there
+                before stays.
         """
         missing = [c.name for c in table.columns if c.name not in frame]
         if missing:
@@ -183,6 +185,11 @@ class Lake:
                 "(format parquet, compression zstd, "
                 f"kv_metadata {{{BUILD_ID}: '{sql_text(build_id)}'}})"
             )
+            broken = violations(con, table, writing)
+            if broken:
+                raise MktError(
+                    f"{'; '.join(broken)}: not written, the table before stays; a bug, report it"
+                )
         return target
 
     def read_model(self, path: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""How a Python asset is declared from its contract, stored and checked; no thinking here."""
+"""How a Python asset is declared from its contract, and stored; no thinking here."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,13 +6,11 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mkt_assets.contract_checks import violations
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.errors import MktError
 from mkt_assets.metadata import COLUMNS, described, preview, table_schema
 from mkt_assets.partitions import POOL, SINGLE_RUN
 from mkt_assets.resources import LakeResource
-from mkt_assets.settings import settings
 from mkt_assets.warehouse import Warehouse
 
 
@@ -65,29 +63,3 @@ def read_model(lake: LakeResource, warehouse: Warehouse, path: str) -> pd.DataFr
             f"{path} was computed from other marts than build {build}: materialize it again first"
         )
     return frame
-
-
-def contract_checks(stage: str) -> list[dg.AssetChecksDefinition]:
-    """One blocking check for each table of ``stage`` that the inputs allow."""
-    tables = [t for t in REGISTRY.values() if not t.needs & settings().absent.keys()]
-    return [_contract_check(t.path) for t in tables if t.stage == stage]
-
-
-def _contract_check(path: str) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=dg.AssetKey(path.split("/")),
-        name="keeps_its_contract",
-        blocking=True,
-        description="Columns, types, keys, nulls, bounds and values are as the contract says.",
-    )
-    def check(lake: LakeResource) -> dg.AssetCheckResult:
-        found = violations(REGISTRY[path], lake.lake.model(path))
-        return dg.AssetCheckResult(
-            passed=not found,
-            metadata={
-                "violations": dg.MetadataValue.md("\n".join(f"- {v}" for v in found) or "none")
-            },
-            description="; ".join(found) or "the contract is kept",
-        )
-
-    return check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -24,14 +25,20 @@ TABLE = Table(
 GOOD = "select 'x' as name, 0.5::double as share, 'a' as kind"
 
 
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        yield connection
+
+
 def _stored(tmp_path: Path, sql: str) -> Path:
     path = tmp_path / "t.parquet"
     duckdb.execute(f"copy ({sql}) to '{path}' (format parquet)")
     return path
 
 
-def test_a_good_table_has_no_violations(tmp_path: Path) -> None:
-    assert violations(TABLE, _stored(tmp_path, GOOD)) == []
+def test_a_good_table_has_no_violations(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    assert violations(con, TABLE, _stored(tmp_path, GOOD)) == []
 
 
 @pytest.mark.parametrize(
@@ -50,12 +57,16 @@ def test_a_good_table_has_no_violations(tmp_path: Path) -> None:
         ("select 'x' as name, 0.5::double as share, 'c' as kind", "kind is none of 'a', 'b'"),
     ],
 )
-def test_each_breach_is_said(tmp_path: Path, sql: str, words: str) -> None:
-    assert any(words in v for v in violations(TABLE, _stored(tmp_path, sql)))
+def test_each_breach_is_said(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, sql: str, words: str
+) -> None:
+    assert any(words in v for v in violations(con, TABLE, _stored(tmp_path, sql)))
 
 
-def test_a_table_that_was_not_written_is_a_violation(tmp_path: Path) -> None:
-    assert "not written" in violations(TABLE, tmp_path / "none.parquet")[0]
+def test_a_table_that_was_not_written_is_a_violation(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    assert "not written" in violations(con, TABLE, tmp_path / "none.parquet")[0]
 
 
 def test_every_contract_is_complete() -> None:

@@ -89,6 +89,20 @@ def test_a_model_without_a_column_is_refused(tmp_path: Path) -> None:
         Lake(tmp_path).write_model(TABLE, pd.DataFrame({"name": ["a"], "seen": [None]}), "b")
 
 
+def test_a_model_that_breaks_its_contract_is_not_written(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    good = pd.DataFrame({"name": ["a"], "seen": pd.Timestamp("2026-01-02"), "amount": [1.0]})
+    lake.write_model(TABLE, good, "build-1")
+    twice = pd.concat([good, good])
+    with pytest.raises(MktError, match=r"insights/things: 1 keys .* the table before stays"):
+        lake.write_model(TABLE, twice, "build-2")
+    assert len(lake.read_model("insights/things")) == 1
+    assert lake.build_of("insights/things") == "build-1"
+    assert [path.name for path in lake.model("insights/things").parent.iterdir()] == [
+        "things.parquet"
+    ]
+
+
 def test_reading_a_model_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(MktError, match="materialize it first"):
         Lake(tmp_path).read_model("insights/things")

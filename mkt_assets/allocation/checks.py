@@ -3,7 +3,6 @@
 import dagster as dg
 
 from mkt_assets.allocation.guardrails import verify
-from mkt_assets.model_assets import contract_checks
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 
@@ -23,4 +22,4 @@ def guardrails_hold(lake: LakeResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not broken, metadata={"broken": broken})
 
 
-CHECKS = [*contract_checks("allocation"), *([guardrails_hold] if settings().has_ads else [])]
+CHECKS = [guardrails_hold] if settings().has_ads else []
