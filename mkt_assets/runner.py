@@ -33,6 +33,12 @@ from mkt_assets.settings import Settings
 #: the one thing that a step says which a waiting person must see; failures come as events
 _WORTH_A_LINE = "waiting for"
 _DAGSTER_YAML = """\
+storage:
+  custom:
+    module: mkt_assets.local_history
+    class: LocalHistory
+    config:
+      base_dir: {env: DAGSTER_HOME}
 telemetry:
   enabled: false
 nux:

@@ -110,6 +110,8 @@ def test_a_run_does_not_begin_where_another_property_lies(tmp_path: Path) -> Non
 def test_every_instance_of_ours_is_configured_alike() -> None:
     shipped = yaml.safe_load((Path(__file__).parents[1] / "dagster.yaml").read_text())
     of_runs = yaml.safe_load(_DAGSTER_YAML)
+    places = [told["storage"]["custom"].pop("config") for told in (shipped, of_runs)]
+    assert [*map(list, places)] == [["base_dir"], ["base_dir"]]
     assert {k: shipped[k] for k in of_runs} == of_runs
     assert shipped["concurrency"]["runs"] == {"max_concurrent_runs": 1}
     assert shipped["concurrency"]["pools"] == {"granularity": "run", "default_limit": 1}

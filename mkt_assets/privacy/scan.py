@@ -179,7 +179,8 @@ def _collect(
 def _found(
     con: duckdb.DuckDBPyConnection, texts: Sequence[tuple[Scanned, _Leaf]]
 ) -> Iterator[Finding]:
-    for number, values in _candidates(con).items():
+    are_codes = {leaf.is_code for _, leaf in texts}
+    for number, values in _candidates(con, are_codes).items():
         table, leaf = texts[number]
         by_kind: dict[str, list[str]] = {}
         for value in values:
@@ -191,13 +192,16 @@ def _found(
             yield Finding(table.place, leaf.path, kind, int(n))
 
 
-def _candidates(con: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
+def _candidates(con: duckdb.DuckDBPyConnection, are_codes: set[bool]) -> dict[int, list[str]]:
     """The values that a pattern finds, by the number of their leaf."""
     found: dict[int, list[str]] = {}
-    for pattern, of_codes in ((pii.PROSE, "not is_code"), (pii.CODE, "is_code")):
+    # to compile a pattern costs more than to search a small table
+    for of_codes, pattern in ((False, pii.PROSE), (True, pii.CODE)):
+        if of_codes not in are_codes:
+            continue
         rows = quietly(
             con,
-            f"select leaf, v from scan_values where {of_codes} "
+            f"select leaf, v from scan_values where is_code = {of_codes} "
             f"and {pii.has_personal_sql('v', pattern)} "
             # not of all columns together: what is judged harmless in one would hide the others
             f"qualify row_number() over (partition by leaf order by v) <= {_MOST_JUDGED} "

@@ -1,0 +1,119 @@
+"""Dagster's history with its engines kept: the files are Dagster's, whoever writes them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
+from mkt_assets.local_history import KeptEngines, LocalHistory
+from mkt_assets.runner import _DAGSTER_YAML
+
+
+@dg.asset
+def numbers() -> None:
+    """Something to materialize."""
+
+
+@dg.asset_check(asset=numbers)
+def are_there() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of Dagster's history as `mkt run` makes it."""
+    (tmp_path / "dagster.yaml").write_text(_DAGSTER_YAML)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    return tmp_path
+
+
+def _run() -> str:
+    with dg.DagsterInstance.get() as instance:
+        done = dg.materialize([numbers, are_there], instance=instance)
+        assert done.success
+        return done.run_id
+
+
+def _logs(run: str) -> list[EventLogEntry]:
+    with dg.DagsterInstance.get() as instance:
+        return list(instance.all_logs(run))
+
+
+def _event() -> EventLogEntry:
+    return next(e for e in _logs(_run()) if e.dagster_event_type == dg.DagsterEventType.STEP_START)
+
+
+def test_the_shipped_configuration_uses_it(home: Path) -> None:
+    with dg.DagsterInstance.get() as instance:
+        assert isinstance(instance.event_log_storage, KeptEngines)
+        # a run that is launched gets its instance by reference
+        with dg.DagsterInstance.from_ref(instance.get_ref()) as launched:
+            assert isinstance(launched.event_log_storage, KeptEngines)
+    assert LocalHistory.__name__ in _DAGSTER_YAML
+
+
+def test_dagster_s_own_storage_reads_and_goes_on_with_the_same_files(home: Path) -> None:
+    first = _run()
+    kept = _logs(first)
+    ours = yaml.safe_load(_DAGSTER_YAML)
+    (home / "dagster.yaml").write_text(
+        yaml.safe_dump({name: told for name, told in ours.items() if name != "storage"})
+    )
+    assert _logs(first) == kept
+    second = _run()
+    (home / "dagster.yaml").write_text(_DAGSTER_YAML)
+    assert len(_logs(second)) == len(kept)
+    with dg.DagsterInstance.get() as instance:
+        assert {run.run_id for run in instance.get_runs()} == {first, second}
+        latest = instance.get_latest_materialization_event(numbers.key)
+        assert latest is not None
+        assert latest.run_id == second
+
+
+def test_many_runs_written_by_two_threads_lose_no_event(home: Path) -> None:
+    entry = _event()
+    storage = KeptEngines(str(home / "elsewhere"))
+
+    def write(thread: int) -> None:
+        for number in range(60):
+            storage.store_event(entry._replace(run_id=f"run-{thread}-{number % 12}"))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    again = SqliteEventLogStorage(str(home / "elsewhere"))
+    counts = [len(again.get_logs_for_run(f"run-{t}-{n}")) for t in range(2) for n in range(12)]
+    assert counts == [5] * 24
+
+
+def test_after_everything_is_wiped_it_begins_anew(home: Path) -> None:
+    entry = _event()
+    storage = KeptEngines(str(home / "elsewhere"))
+    storage.store_event(entry)
+    storage.wipe()
+    assert storage.get_logs_for_run(entry.run_id) == []
+    storage.store_event(entry)
+    assert len(storage.get_logs_for_run(entry.run_id)) == 1
+
+
+def test_whoever_follows_a_run_hears_of_each_event(home: Path) -> None:
+    """The UI follows a run in another process by changes of its file."""
+    entry = _event()
+    following, heard = KeptEngines(str(home / "elsewhere")), threading.Semaphore(0)
+    following.store_event(entry)
+    cursor = following.get_records_for_run(entry.run_id).cursor
+    following.watch(entry.run_id, cursor, lambda *_: heard.release())
+    try:
+        for _ in range(3):
+            KeptEngines(str(home / "elsewhere")).store_event(entry)
+            assert heard.acquire(timeout=60)
+    finally:
+        following.dispose()
