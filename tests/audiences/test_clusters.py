@@ -78,6 +78,7 @@ def test_a_name_says_what_the_numbers_say(three: pd.DataFrame) -> None:
     assert f"ROAS {sums['revenue'] / sums['spend']:,.2f} against" in found.loc["c00", "why"]
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_row_order_changes_nothing(seed: int) -> None:

@@ -12,6 +12,7 @@ PYTHON_MODELS = {"int_markov_effects"}
 README = PROJECT.parent / "README.md"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [pytest.param(path, id=path.stem) for path in sorted((PROJECT / "models").rglob("*.sql"))],

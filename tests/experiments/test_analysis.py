@@ -77,6 +77,7 @@ def test_swapping_the_arms_turns_the_sign(a: tuple[int, int], b: tuple[int, int]
     assert there["rev_ci_lo"] == pytest.approx(-back["rev_ci_hi"], nan_ok=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(arms, arms), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_days_add_up_in_any_order(

@@ -31,6 +31,7 @@ def test_a_window_is_scored_only_by_what_was_known_before_it() -> None:
     pd.testing.assert_frame_equal(first, second)
 
 
+@pytest.mark.slow
 def test_the_numbers_are_what_their_names_say() -> None:
     rows = history()
     folds = accuracy.backtest(rows)

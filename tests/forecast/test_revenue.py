@@ -29,6 +29,7 @@ def assert_lawful(out: pd.DataFrame) -> None:
     assert (np.diff(numbers, axis=1) >= 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [7, 8, 13, 27, 28, 29, 35, 41, 60, 120])
 def test_every_length_of_history_gives_a_lawful_fan(days: int) -> None:
     out = revenue.forecast(series(days))
@@ -53,6 +54,7 @@ def test_short_histories_of_any_kind_give_a_lawful_fan(values: list[float], hori
     assert_lawful(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["zero", "constant", "weekdays only", "ends at zero", "refunds"])
 def test_awkward_series_give_a_lawful_fan(kind: str) -> None:
     history = series(70)

@@ -29,6 +29,7 @@ def _good(table: str, kind: str) -> files.Case:
     return case
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "kind"), files.ROTA)
 def test_a_good_file_is_read_and_counted(table: str, kind: str) -> None:
     case = _good(table, kind)

@@ -23,6 +23,7 @@ def test_a_picture_of_the_worst_anomalies(troubled: pd.DataFrame) -> None:
     assert picture != charts.anomaly_chart(troubled, found, limit=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(5))
 def test_each_type_can_be_drawn(troubled: pd.DataFrame, index: int) -> None:
     found = detect(troubled).iloc[[index]]

@@ -195,6 +195,7 @@ def test_a_season_is_told_before_it_begins(change: float, word: str) -> None:
     assert "Table kpi_daily, key date from " in story["evidence"].item()
 
 
+@pytest.mark.slow
 def test_no_season_without_one_or_without_a_year_of_history() -> None:
     assert "seasonality" not in set(told(two_years(1.0))["kind"])
     short = two_years(2.0)
@@ -221,6 +222,7 @@ def _damaged(kind: str) -> pd.DataFrame:
     return daily
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     ["one row", "all zeros", "missing days", "refunds", "unknown revenue", "starts yesterday"],

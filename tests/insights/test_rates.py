@@ -89,6 +89,7 @@ def test_young_and_dead_campaigns_have_no_expectation() -> None:
     assert np.isfinite(model.counts[30, 0])
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     cut=st.integers(20, 119), gap=st.sampled_from([1, 8]), seed=st.integers(0, 1000),

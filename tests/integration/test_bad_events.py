@@ -141,6 +141,7 @@ def kept(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", BAD)
 def test_a_changed_event_is_set_aside_by_name(tmp_path: Path, fault: str) -> None:
     bad, reason = BAD[fault]

@@ -30,6 +30,7 @@ def found() -> list[Finding]:
     return findings(sources, OF_ANY_METRICS)
 
 
+@pytest.mark.slow
 def test_no_module_computes_a_kpi_by_itself(found: list[Finding]) -> None:
     certain = [str(one) for one in found if one.is_certain]
     assert certain == [], "use kpi_value or add_kpis of mkt_assets.marts.metrics"

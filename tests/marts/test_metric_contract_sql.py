@@ -54,6 +54,7 @@ def models(sql: dict[str, str]) -> Models:
     return Models(sql)
 
 
+@pytest.mark.slow
 def test_no_model_computes_a_kpi_by_itself(sql: dict[str, str], models: Models) -> None:
     found = [(name, what, sure) for name in sql for what, sure in models.violations(name)]
     assert [(name, what) for name, what, sure in found if sure] == []

@@ -87,6 +87,7 @@ def test_what_a_platform_may_not_report_is_held_against_nothing() -> None:
 REPORTED = st.one_of(st.none(), st.integers(0, 9).map(float))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 9), *[REPORTED] * 5), max_size=6))
 def test_a_ratio_is_of_the_rows_that_have_both_of_its_parts(rows: list[tuple]) -> None:
     names = ["spend", "impressions", "clicks", "leads", "conversions", "revenue"]
@@ -105,6 +106,7 @@ MISSING_CELLS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(MISSING_CELLS)
 def test_sums_that_are_summed_again_give_the_kpis_of_their_rows(rows: list[tuple]) -> None:

@@ -151,6 +151,7 @@ def test_exactly_the_devices_of_refusing_logins_are_listed(
 GRANTED: Entry = ("device-1", 9, YES, YES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("login", LOGINS)
 @pytest.mark.parametrize("analytics", [YES, NO])
 def test_a_refusal_by_login_empties_the_vault_of_the_device(
@@ -215,6 +216,7 @@ def test_an_unlisted_device_keeps_its_own_word(workplace: Workplace) -> None:
     assert place.contacts("device-1", "device-2") == {"device-2"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [(None, "login-1"), ("login-1", None)])
 @pytest.mark.parametrize("signal", range(4))
 def test_of_two_copies_the_refused_one_counts(

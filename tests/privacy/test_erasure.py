@@ -368,6 +368,7 @@ def test_without_contacts_an_address_is_not_said_to_be_nobody_s(
     erased(house, *asked.identifiers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spelled", ["ef" * 32, "EF" * 32])
 def test_a_hashed_login_brings_its_device(
     house: House, member: dict[str, str], spelled: str

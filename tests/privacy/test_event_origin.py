@@ -27,6 +27,7 @@ def told(name: str) -> tuple[str, ...]:
     return (name, f"{name} medium", f"{name} name")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record", [*PLATFORMS, "manual_campaign"])
 def test_every_record_of_the_export_can_say_where_a_session_came_from(
     workplace: Workplace, record: str
@@ -34,6 +35,7 @@ def test_every_record_of_the_export_can_say_where_a_session_came_from(
     assert origin(workplace, **{record: said("it")}) == told("it")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record", PLATFORMS)
 @pytest.mark.parametrize("blank", NOTHING)
 def test_a_record_that_names_no_source_leaves_it_to_the_next(
@@ -103,6 +105,7 @@ def test_every_kind_is_known_from_the_address_and_from_a_parameter(
     assert kind(workplace, params={name: ""}) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gclid", "dclid", "srsltid"])
 def test_the_collected_source_tells_the_kinds_that_it_has_a_field_for(
     workplace: Workplace, name: str
@@ -127,6 +130,7 @@ def test_of_several_the_first_in_the_stated_order_counts_wherever_it_is(
 # --- engagement ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["string_value", "int_value", "double_value"])
 def test_the_engaged_flag_may_be_a_text_or_a_number(workplace: Workplace, name: str) -> None:
     for said_so, expected in ((1, True), (0, False)):

@@ -63,6 +63,7 @@ def test_a_parameter_of_another_type_sets_its_event_aside_by_name(
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value",
     [
@@ -88,6 +89,7 @@ def test_a_session_id_that_is_none_sets_its_event_aside(workplace: Workplace, va
     assert workplace.kept("ga_session_id") == [{"ga_session_id": 17}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "session"),
     [
@@ -111,6 +113,7 @@ def test_a_session_id_told_in_another_way_is_the_same(
     assert workplace.kept("ga_session_id") == [{"ga_session_id": session}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "engaged"),
     [
@@ -275,6 +278,7 @@ def test_a_tag_that_makes_up_names_fills_no_ledger(workplace: Workplace) -> None
     assert fates.new_parameters[event_findings.OTHER] == 80 - named
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ahead", "reasons"),
     [

@@ -84,6 +84,7 @@ def test_slices_give_equal_bytes_in_any_order(
     assert workplace.out.read_bytes() == once
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_no_slice_behind(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

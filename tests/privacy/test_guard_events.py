@@ -175,6 +175,7 @@ def test_events_alike_after_redaction_keep_their_own_keys(workplace: Workplace) 
 LATE, EARLY = 4 * 24 * HOUR, -4 * 24 * HOUR
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -84,6 +84,7 @@ def test_a_login_s_refusal_is_known_to_the_guard(workplace: Any) -> None:
     assert {row["event_name"] for row in workplace.kept()} == {"b", "c"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["null", "NULL", " undefined", "(not set)", "NaN", "0", "None"])
 def test_a_null_that_is_spelled_out_is_nobody(workplace: Any, word: str) -> None:
     fates = workplace.guard([workplace.event(user_pseudo_id=word)])

@@ -15,6 +15,7 @@ Workplace = Any  # the fixture's type lives in conftest
 ZEROS = ["0", "0.0", "000", "-", "--", "00000000-0000-0000-0000-000000000000"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "word",
     [*sorted(WORDS), *ZEROS, "Unknown", "N/A", "\\N", "<NULL>", "NaN", " NULL ", " undefined"],

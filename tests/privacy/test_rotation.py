@@ -131,6 +131,7 @@ def test_a_purged_day_is_asked_of_the_source_again_and_dropped(house: House) -> 
     assert [p for p in house.lake.landing.rglob("*.parquet") if "quarantine" not in str(p)] == []
 
 
+@pytest.mark.slow
 def test_people_without_identifiers_wait_or_are_cut_off(
     house: House, member: dict[str, str]
 ) -> None:

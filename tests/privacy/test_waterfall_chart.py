@@ -39,6 +39,7 @@ def test_days_without_rows_and_no_days_are_drawn() -> None:
         assert waterfall_chart(told, "events").startswith(PNG)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 def test_each_loss_shows(loss: str) -> None:
     assert waterfall_chart(days(3, **{loss: 20}), "events") != waterfall_chart(days(3), "events")

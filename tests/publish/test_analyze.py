@@ -165,6 +165,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_report_of_any_shape_is_analysed(file: Path, tmp_path: Path, shape: str) -> None:
     rows = SHAPES[shape](report())
