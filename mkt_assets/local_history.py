@@ -1,4 +1,4 @@
-"""Dagster's SQLite history, asked by engines that are made once: the same files at half the cost.
+"""Dagster's SQLite history, asked by engines that are made once: the same files, at less cost.
 
 For each of a run's hundreds of events Dagster makes SQLAlchemy engines anew, which then compile
 their statements anew. Connections are opened and closed as Dagster does, since the UI follows a run
@@ -47,7 +47,8 @@ class KeptEngines(SqliteEventLogStorage):
     def wipe(self) -> None:
         """Remove every file."""
         super().wipe()
-        self._engines.clear()
+        with self._one_at_a_time:
+            self._engines.clear()
 
     @contextmanager
     def _connection(

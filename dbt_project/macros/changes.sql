@@ -328,7 +328,8 @@
 
 
 {# For a test: a condition that `column`, the day of the incremental model `relation` or of what `producer` names,
-   is one whose rows changed since the test last passed. What passed and did not change need not be read again. #}
+   is one whose rows changed since the test last passed under the code as it is. What passed and did not change need not
+   be read again. #}
 {% macro untested(relation, column, producer=none) -%}
     {%- if not execute or column is none or target.type != 'duckdb' -%} {{ return('true') }} {%- endif -%}
     {%- set query -%}
@@ -338,7 +339,10 @@
             changes.producer = '{{ producer or relation.identifier }}'
             and changes.number > coalesce((
                 select max(number) from builds.readings
-                where consumer = '{{ this.identifier }}' and producer = '{{ producer or relation.identifier }}'
+                where
+                    consumer = '{{ this.identifier }}'
+                    and producer = '{{ producer or relation.identifier }}'
+                    and code = '{{ this_code() }}'
             ), 0)
         order by 1
     {%- endset -%}

@@ -28,7 +28,7 @@ from mkt_assets.contracts.columns import (
     Privacy,
     Table,
 )
-from mkt_assets.contracts.forms import KNOWN, PSEUDONYMS
+from mkt_assets.contracts.forms import FORMS, KNOWN, ORDER, PSEUDONYMS
 from mkt_assets.contracts.publication import PUBLICATION
 from mkt_assets.errors import MktError
 from mkt_assets.project import dbt_project_dir, read_yaml
@@ -44,6 +44,7 @@ __all__ = [
     "Privacy",
     "Table",
     "forms_of",
+    "identifying",
     "lake_columns",
     "mart_columns",
     "mart_key",
@@ -104,6 +105,22 @@ def mart_key(mart: str) -> tuple[str, ...]:
         if key := test.get("sound_rows", {}).get("arguments", {}).get("key"):
             return tuple(key)
     raise KeyError(f"no test of {mart} says what is unique")
+
+
+@cache
+def identifying() -> frozenset[str]:
+    """The columns of dbt's tables that are keys of a person, a visit, an order or a file.
+
+    Dagster keeps metadata for good, so no value of theirs belongs there.
+    """
+    kinds = {*FORMS, ORDER} - {"lineage", "build"}
+    tables = (*_sources().values(), *_models().values())
+    return frozenset(
+        column["name"]
+        for table in tables
+        for column in table.get("columns", ())
+        if isinstance(_form(column), str) and _form(column) in kinds
+    )
 
 
 @cache

@@ -14,6 +14,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from mkt_assets.contracts import identifying
+
 #: what dbt says of a run when it is over, by node
 RESULTS: Final = "run_results.json"
 #: rows of a failed test that are shown: enough to see what they have in common
@@ -80,7 +82,7 @@ def first_of(failing: str, query: Callable[[str], pd.DataFrame]) -> tuple[str, p
     """Of the rows that a query finds: how many break which rules, if that is told, and a sample.
 
     The sample has the first rows, and of their columns why the row was found, those that the reason
-    names, then the others in their order.
+    names, then the others in their order; none by which a person could be followed.
     """
     found, reasons = query(f"select * from ({failing}) as found limit {SAMPLE_ROWS}"), ""
     if BROKEN in found:
@@ -88,10 +90,11 @@ def first_of(failing: str, query: Callable[[str], pd.DataFrame]) -> tuple[str, p
             f"select {BROKEN}, count(*) as broken_rows from ({failing}) as found "
             f"group by {BROKEN} order by broken_rows desc, {BROKEN} limit {SAMPLE_ROWS}"
         )
-        told = zip(counted[BROKEN], counted["broken_rows"], strict=True)
-        reasons = " ".join(f"{rows:,} rows: {broken}" for broken, rows in told)
-    # lists of lineage ids and items would hide the key
-    flat = [str(name) for name in found if not found[name].map(np.ndim).any()]
+        counts = zip(counted[BROKEN], counted["broken_rows"], strict=True)
+        reasons = " ".join(f"rows {rows:,}: {broken}" for broken, rows in counts)
+    # lists of lineage ids and items would hide the rest
+    told = [name for name in found if name not in identifying()]
+    flat = [str(name) for name in told if not found[name].map(np.ndim).any()]
     named = set(re.findall(r"\w+", reasons))
     shown = sorted(flat, key=lambda name: (name != BROKEN, name not in named))
     return reasons, found[shown[:SAMPLE_COLUMNS]]

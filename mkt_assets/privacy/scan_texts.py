@@ -28,6 +28,8 @@ _FOREIGN_TO_TOOLS: Final = {
 }
 #: keys of Dagster's events under which our own words stand
 _OUR_WORDS: Final = frozenset({"description", "message", "user_message"})
+#: how Dagster calls a value of metadata: of materializations, and of checks
+_METADATA: Final = ("MetadataValue", "MetadataEntryData")
 #: pictures in pages and metadata, and lineage ids in sentences: long runs of signs, and no text
 _NO_TEXT: Final = re.compile(
     rf"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]+|\b{FORMS['lineage']}\b", re.ASCII
@@ -81,7 +83,7 @@ def named_texts(value: Any, name: str = "", *, is_tools: bool = False) -> Iterat
             yield from named_texts(item, name, is_tools=is_tools)
     elif isinstance(value, dict) and "entry_data" in value:
         yield from _of_metadata(value["entry_data"], str(value.get("label")))
-    elif isinstance(value, dict) and str(value.get("__class__")).endswith("MetadataValue"):
+    elif isinstance(value, dict) and str(value.get("__class__")).endswith(_METADATA):
         yield from _of_metadata(value, name)
     elif isinstance(value, dict):
         for key, inner in value.items():

@@ -16,6 +16,7 @@ import duckdb
 import pandas as pd
 import yaml
 
+from mkt_assets.marts.dbt_tests import failing_rows, messages
 from mkt_assets.project import dbt_project_dir
 
 PROJECT = dbt_project_dir()
@@ -101,6 +102,14 @@ class Project:
     def query(self, sql: str) -> pd.DataFrame:
         with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con:
             return con.execute(sql).df()
+
+    def broken(self, model: str) -> set[str]:
+        """What the failed test of a model's rows says of the rows that it found."""
+        results = self.home / "target"
+        (test,) = (one for one in messages(results) if f".{model}_rows_are_sound." in one)
+        failing = failing_rows(results, test)
+        assert failing is not None, f"{test} did not fail"
+        return set(self.query(failing)["broken"])
 
     def marts(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every mart, in stored order."""

@@ -54,3 +54,19 @@ def test_by_hand_a_changed_seed_counts_once_it_is_loaded(tmp_path: Path) -> None
     # a digest with numbers in it would look personal to the scan
     codes = project.query("select distinct code from builds.readings")["code"]
     assert codes.str.fullmatch("[0-9a-f]{16}").all()
+
+
+def test_by_hand_a_new_rule_is_asked_of_days_that_were_tested_before(tmp_path: Path) -> None:
+    project = Project(tmp_path, source=tmp_path / "dbt")
+    shutil.copytree(PROJECT, project.source)
+    fill(project, ads=False)
+    build = ("build", "--select", "stg_events", "--exclude-resource-type", "unit_test")
+    done = project.dbt(*build)
+    assert done.returncode == 0, done.stdout
+    contract = project.source / "models/staging/_staging.yml"
+    text, key = contract.read_text(), "            key: [event_key]\n"
+    assert text.count(key) == 1
+    rule = "            rules: {nobody_is_called_ann: user_key != 'ann'}\n"
+    contract.write_text(text.replace(key, key + rule))
+    assert project.dbt(*build).returncode == 1
+    assert project.broken("stg_events") == {"not so: nobody_is_called_ann."}

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from lake_project import DAY_1, DAY_2, Project, ad, event, ledger_row
 
-from mkt_assets.marts.dbt_tests import failing_rows, messages
 from mkt_assets.marts.own_seeds import ensure_own_seeds
 
 pytestmark = pytest.mark.slow
@@ -157,10 +156,7 @@ def test_rates_that_cannot_be_are_refused_by_dbt_too(project: Project) -> None:
     done = project.dbt("build", "--select", "currency_rates")
     assert done.returncode == 1
     assert "Failure in test currency_rates_rows_are_sound" in done.stdout
-    [test] = [one for one in messages(project.home / "target") if ".currency_rates_rows_" in one]
-    failing = failing_rows(project.home / "target", test)
-    assert failing is not None
-    assert set(project.query(failing)["broken"]) == {
+    assert project.broken("currency_rates") == {
         "date, currency of 2 rows.",
         "not so: rate_is_positive. not so: all_rates_have_one_reference.",
         "not so: all_rates_have_one_reference.",

@@ -287,12 +287,14 @@ def test_what_cannot_be_added_or_accounted_for_fails_the_build(tmp_path: Path) -
         "lineage_ledger_rows_are_sound",
     ):
         assert f"Failure in test {test}" in done.stdout
+    assert project.broken("lineage_ledger") == {"not so: rows_in_are_accounted_for."}
     # nothing is built of what cannot be added
     assert "marketing_clean" not in project.marts()
     project.write("ad_performance", [ad(DAY_2, "TV", "X", clicks=-1)], DAY_2)
     done = project.dbt("build", "--exclude", "tag:ga4", "--exclude-resource-type", "unit_test")
     assert done.returncode == 1
     assert "Failure in test marketing_clean_rows_are_sound" in done.stdout
+    assert project.broken("marketing_clean") == {"clicks is below zero."}
 
 
 def test_reasons_that_do_not_sum_to_their_fate_fail_the_build(tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ _SPOILT = {
             f"update {{table}} set clicks = -1, currency = 'USD' where date = '{DAY_1}'",
             f"update {{table}} set is_final = null where date = '{DAY_2}'",
         ),
-        {"is_final is null.", "clicks is below zero. currency is not the property's."},
+        {
+            "is_final is null.",
+            "clicks is below zero. currency is another than that of the property.",
+        },
     ),
     "marketing_kpi": (
         ("update {table} set ctr = 2, roas = 'inf'",),
@@ -85,9 +88,28 @@ def test_each_row_that_breaks_a_rule_says_which(spoilt: Project, table: str) -> 
 def test_rules_are_counted_and_the_sample_shows_their_columns_first(spoilt: Project) -> None:
     reasons, sample = first_of(_found(spoilt, "marketing_kpi"), spoilt.query)
     rows = len(spoilt.query("from marts.marketing_kpi"))
-    assert reasons == f"{rows} rows: roas is not finite. not so: ctr_is_a_share."
+    assert reasons == f"rows {rows}: roas is not finite. not so: ctr_is_a_share."
     assert [*sample][:3] == ["broken", "roas", "date"]
     assert len(sample) == min(rows, 5)
+
+
+def test_a_sample_has_no_key_of_a_person_a_visit_or_an_order(spoilt: Project) -> None:
+    """Dagster keeps it for good, and no erasure reaches it."""
+    for table in _SPOILT:
+        found = spoilt.query(_found(spoilt, table))
+        _, sample = first_of(_found(spoilt, table), spoilt.query)
+        assert {"user_key", "session_key"} & {*found} == (
+            {"user_key", "session_key"} if table == "fct_sessions" else set()
+        )
+        assert not {"user_key", "session_key"} & {*sample}
+    purchases = "select * from marts.fct_purchases"
+    _, sample = first_of(purchases, spoilt.query)
+    assert len(sample.columns) == 8
+    values = spoilt.query(purchases)
+    keys = {
+        v for name in ("user_key", "session_key", "transaction_id") for v in values[name].dropna()
+    }
+    assert not keys & {str(value) for value in sample.to_numpy().ravel()}
 
 
 def test_what_was_tested_is_not_read_again(spoilt: Project) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
@@ -20,6 +21,7 @@ EMAIL, HASH = (
     "jane.doe@example.com",
     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 )
+PHONE = "+1 202 555 0142"
 DAY, NEXT = date(2025, 3, 1), date(2025, 3, 2)
 
 
@@ -152,6 +154,22 @@ def test_events_of_a_run_are_searched_in_their_metadata(lake: Lake) -> None:
     assert (finding.place, finding.column, finding.kind) == ("dagster", "preview", "token")
     path = {"label": "path", "entry_data": {"path": f"{lake.root}/payloads/x.json"}}
     assert scan_places.scan_events(lake, [json.dumps(path)]) == []
+
+
+def test_metadata_of_checks_is_searched_as_dagster_stores_it(lake: Lake) -> None:
+    @dg.asset
+    def thing() -> None: ...
+
+    @dg.asset_check(asset=thing)
+    def check() -> dg.AssetCheckResult:
+        sample = dg.MetadataValue.md(f"| key |\n| --- |\n| {HASH} |")
+        return dg.AssetCheckResult(passed=True, metadata={"sample": sample, "note": PHONE})
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = dg.materialize([thing, check], instance=instance).run_id
+        events = [event.to_json() for event in instance.all_logs(run)]
+    found = {(f.column, f.kind) for f in scan_places.scan_events(lake, events)}
+    assert found == {("sample", "token"), ("note", "phone")}
 
 
 def test_the_folder_of_the_installation_is_nobodys_data(tmp_path: Path) -> None:

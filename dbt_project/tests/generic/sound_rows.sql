@@ -29,7 +29,7 @@
 {%- endfor -%}
 {%- if currency -%}
     {%- set other = currency ~ " is distinct from '" ~ property_currency() ~ "'" -%}
-    {%- do wrong.update({currency ~ " is not the property's": other}) -%}
+    {%- do wrong.update({currency ~ ' is another than that of the property': other}) -%}
 {%- endif -%}
 {%- for name in (kpi_names() if kpis else []) -%}
     {%- do wrong.update({name ~ ' is not finite': name ~ ' not between -1e300 and 1e300'}) -%}
@@ -38,6 +38,10 @@
     {%- do wrong.update({'not so: ' ~ name: 'not (' ~ condition ~ ')'}) -%}
 {%- endfor -%}
 {%- set is_untested = untested(model, dates, producer) -%}
+{#- a row without a day is of no changed day; a lake's rows have the day of their folder -#}
+{%- if dates is not none and producer is none -%}
+    {%- set is_untested = '(' ~ is_untested ~ ' or ' ~ dates ~ ' is null)' -%}
+{%- endif -%}
 {%- if wrong %}
 select
     trim(
