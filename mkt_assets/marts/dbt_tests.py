@@ -20,7 +20,7 @@ from mkt_assets.contracts import identifying
 RESULTS: Final = "run_results.json"
 #: rows of a failed test that are shown: enough to see what they have in common
 SAMPLE_ROWS: Final = 5
-#: and so many of their columns, the key among the first
+#: and so many of their columns
 SAMPLE_COLUMNS: Final = 8
 #: the generic test that says of each row it finds which rules are broken, in the column BROKEN
 ROWS: Final = "sound_rows"
