@@ -7,7 +7,6 @@ from typing import Any
 import dagster as dg
 
 from mkt_assets.calendar_days import last_complete_day, late_window
-from mkt_assets.contracts import REGISTRY
 from mkt_assets.ingest.sources import ADS, EVENTS, read_manifest
 from mkt_assets.marts.column_lineage import STORED, stored_parents
 from mkt_assets.marts.dbt import run_path
@@ -26,6 +25,7 @@ from mkt_assets.quality.row_rules import (
     event_rules,
     judge_rows,
 )
+from mkt_assets.quality.samples import showable
 from mkt_assets.quality.suites import suites
 from mkt_assets.quality.trailing import trailing_frame, trailing_suite
 from mkt_assets.redaction import redact_place
@@ -38,13 +38,6 @@ _CONTRACT = "keeps_its_data_contract"
 _GATE = dg.AssetKey(["activation", "dsp_payload"])
 _GATE_NAME = "every_data_contract_is_kept"
 _SUITES = suites(settings())
-#: models that others are made of: their own check cannot block, as it waits for those, too
-_WAITED_FOR = frozenset(
-    {
-        *("insights/anomalies", "insights/trends"),
-        *("allocation/budget_allocation", "activation/creative_library"),
-    }
-)
 _TRAILING = [
     mart
     for mart, there in (("kpi_daily", settings().has_ads), ("ga4_daily", settings().has_ga4))
@@ -108,13 +101,13 @@ def _written(
             dg.AssetCheckSpec(
                 _CONTRACT,
                 asset=suite.table.split("/"),
-                blocking=suite.table in REGISTRY and suite.table not in _WAITED_FOR,
                 description="Columns, keys, bounds, references, and days beside the weeks before, "
                 "by Great Expectations; what must not be published stops it before the snapshot.",
             )
             for suite in _SUITES
         ),
-        # a check that blocks at a mart would wait for tables that wait for it
+        # one that blocks at each table would wait for tables that wait for it, and keep the scan
+        # of what leaves from being made
         dg.AssetCheckSpec(
             _GATE_NAME,
             asset=_GATE,
@@ -140,7 +133,7 @@ def data_contracts(
             if suite.table in frames.types:
                 frames.frames[suite.name] = trailing_frame(connection, mart, days)
                 chosen.append(suite)
-        outcomes = judge(chosen, frames.frames, frames.types, frames.parents)
+        outcomes = showable(judge(chosen, frames.frames, frames.types, frames.parents))
     page = data_docs.page(lake.lake)
     if whole:
         page = _written(context, lake, "data_contracts", days, outcomes)
@@ -201,7 +194,7 @@ def _rows_check(table: str, rules: Sequence[RowRule], key: str) -> dg.AssetCheck
     )
     def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
         days = _days(context)
-        found = judge_rows(lake.lake, table, days, rules, key)
+        found = showable(judge_rows(lake.lake, table, days, rules, key))
         page = _written(context, lake, f"rows_of_{table}", days, found)
         return _result(found, page, f"{len(found)} rules hold")
 

@@ -12,6 +12,7 @@ from mkt_assets.lake import Lake
 from mkt_assets.quality import data_docs
 from mkt_assets.quality.data_docs import Part
 from mkt_assets.quality.outcomes import Outcome, blocked, told
+from mkt_assets.quality.samples import showable
 
 KEPT = Outcome("marts/kpi_daily", "there is one row per date", "uniqueness", "SQL", 30)
 STOPS = Outcome(
@@ -81,6 +82,14 @@ def test_what_stops_publishing_is_said_first() -> None:
     assert line.startswith("not so in 2 of 30: ctr is between 0 and 1 (2025-06-02; 2025-06-03)")
     assert told([KEPT], "all well") == "all well"
     assert blocked([KEPT, WARNS, STOPS]) == [STOPS]
+
+
+def test_a_personal_key_is_told_by_its_kind(tmp_path: Path) -> None:
+    samples = ("2025-06-02, jane.doe@example.org", "2025-06-02, shoes")
+    (shown,) = showable([Outcome("a/b", "rule", "range", "SQL", 9, 2, samples=samples)])
+    assert shown.samples == ("(withheld: email)", "2025-06-02, shoes")
+    assert (shown.rule, shown.tested, shown.broken) == ("rule", 9, 2)
+    assert "jane" not in data_docs.write(Lake(tmp_path), part(shown)).read_text("utf-8")
 
 
 def test_the_key_of_an_event_is_nobody_s_hash(tmp_path: Path) -> None:
