@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
@@ -16,6 +17,13 @@ import duckdb
 import pandas as pd
 
 from mkt_assets.errors import MktError
+from mkt_assets.quality.comparisons import (
+    IN_ORDER,
+    Compared,
+    in_groups,
+    is_comparison,
+    side_by_side,
+)
 from mkt_assets.quality.outcomes import SAMPLE_KEYS, Outcome
 from mkt_assets.quality.suites import MISSING, Expected, Suite
 
@@ -63,14 +71,53 @@ def judge(
     """
     runner = _Runner()
     schemas = runner.schemas([s for s in suites if not s.batch], types)
+    tables = [
+        _table(suite, frames[suite.name], types.get(suite.table, {}), parents) for suite in suites
+    ]
+    verdicts = runner.places(tables)
     found: list[Outcome] = []
-    for suite in suites:
-        there = {*frames[suite.name].columns, MISSING}
-        found += [] if suite.batch else [schemas[suite.table]]
-        # where columns are missing, what is said of them cannot be asked
-        asked = [e for e in suite.expected if _columns(e) <= there]
-        found += runner.run(suite, asked, frames[suite.name], parents)
+    for table, places in zip(tables, verdicts, strict=True):
+        found += [] if table.suite.batch else [schemas[table.suite.table]]
+        found += map(table.outcome, table.rules, places)
     return found
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A frame with the rules of its suite that can be asked of it."""
+
+    suite: Suite
+    rules: list[Expected]
+    frame: pd.DataFrame
+    never_null: list[str]
+
+    def outcome(self, expected: Expected, places: Sequence[int]) -> Outcome:
+        """What a rule found, given the rows that break it by their place in the frame."""
+        broken = self.frame.iloc[list(places)]
+        return Outcome(
+            self.suite.table,
+            expected.says,
+            expected.kind,
+            _ENGINE,
+            tested=len(self.frame),
+            broken=len(broken),
+            samples=_samples(self.suite, expected, broken, self.never_null),
+            blocking=expected.blocking,
+            why=expected.why,
+            means="" if expected.kind == "distribution" else _REMEDY,
+        )
+
+
+def _table(
+    suite: Suite, frame: pd.DataFrame, stored: Mapping[str, str], parents: Parents
+) -> _Table:
+    # what is said of a column that is missing, or of another type, cannot be asked
+    odd = {n for n, kind in suite.types.items() if n in stored and type_name(kind) != stored[n]}
+    there = {*frame.columns, MISSING} - odd
+    asked = [_with_parents(e, parents) for e in suite.expected if _columns(e) <= there]
+    never_null = [name for name in suite.never_null if name in frame]
+    counted = frame.reset_index(drop=True).assign(**{MISSING: frame[never_null].isna().sum(axis=1)})
+    return _Table(suite, asked, counted, never_null)
 
 
 class _Runner:
@@ -122,27 +169,25 @@ class _Runner:
             )
         return outcomes
 
-    def run(
-        self, suite: Suite, asked: Sequence[Expected], frame: pd.DataFrame, parents: Parents
-    ) -> Iterator[Outcome]:
-        """The outcomes of one suite, in its order."""
-        never_null = [name for name in suite.never_null if name in frame]
-        frame = frame.assign(**{MISSING: frame[never_null].isna().sum(axis=1)})
-        filled = [_with_parents(expected, parents) for expected in asked]
-        for expected, places in zip(filled, self._validate(suite.name, filled, frame), strict=True):
-            broken = frame.loc[list(places)]
-            yield Outcome(
-                suite.table,
-                expected.says,
-                expected.kind,
-                _ENGINE,
-                tested=len(frame),
-                broken=len(broken),
-                samples=_samples(suite, expected, broken, never_null),
-                blocking=expected.blocking,
-                why=expected.why,
-                means="" if expected.kind == "distribution" else _REMEDY,
-            )
+    def places(self, tables: Sequence[_Table]) -> list[list[Sequence[int]]]:
+        """For each table and each of its rules, the rows that break it."""
+        comparisons = [
+            Compared(t.suite.name, e, t.frame) for t in tables for e in t.rules if is_comparison(e)
+        ]
+        compared = (rows for group in in_groups(comparisons) for rows in self._compared(group))
+        found = []
+        for table in tables:
+            asked = [e for e in table.rules if not is_comparison(e)]
+            others = iter(self._validate(table.suite.name, asked, table.frame))
+            found.append([next(compared if is_comparison(e) else others) for e in table.rules])
+        return found
+
+    def _compared(self, rules: Sequence[Compared]) -> list[Sequence[int]]:
+        frame = side_by_side(rules)
+        (places,) = self._validate("comparisons", [IN_ORDER], frame)
+        broken = frame.iloc[list(places)].drop_duplicates(["rule", "row"])
+        rows = broken.groupby("rule")["row"].agg(sorted)
+        return [rows.get(number, []) for number in range(len(rules))]
 
     def _validate(
         self, name: str, asked: Sequence[Expected], frame: pd.DataFrame

@@ -118,6 +118,44 @@ def test_a_column_of_another_type_is_told() -> None:
     assert found.samples == ("column clicks is VARCHAR, the contract says BIGINT",)
 
 
+def test_words_where_numbers_belong_are_told_by_the_type_alone() -> None:
+    frame = good().assign(clicks="many")
+    (found,) = broken(judged(frame, TYPES | {"clicks": "VARCHAR"})).values()
+    assert found.samples == ("column clicks is VARCHAR, the contract says BIGINT",)
+
+
+def test_bounds_and_orders_hold_where_a_value_is_at_its_bound_or_missing() -> None:
+    frame = good()
+    frame.loc[0, ["ctr", "clicks"]] = [0.0, 0.0]
+    frame.loc[1, "ctr"] = 1.0
+    frame.loc[2, "ctr"] = None
+    assert broken(judged(frame)) == {}
+    frame.loc[1, "ctr"] = 1.0000001
+    frame.loc[0, "ctr"] = -1e-9
+    (found,) = broken(judged(frame)).values()
+    assert (found.rule, found.broken) == ("ctr is between 0 and 1", 2)
+
+
+def test_large_tables_are_held_in_several_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = good()
+    frame.loc[3, ["ctr", "clicks"]] = [1.5, -1.0]
+    together = judged(frame)
+    monkeypatch.setattr("mkt_assets.quality.comparisons._ROWS_TOGETHER", 9)
+    assert judged(frame) == together
+
+
+def test_dates_are_held_in_order_too() -> None:
+    suite = next(s for s in suites(load_settings()) if s.table == "insights/anomalies")
+    orders = tuple(e for e in suite.expected if e.kind == "order")
+    dated = Suite("a/b", ("n",), {}, (), orders)
+    late = pd.Timestamp("2025-06-09")
+    frame = pd.DataFrame({"n": [1, 2, 3], "start": DAYS[0], "end": DAYS[1], "detected_on": DAYS[1]})
+    frame.loc[1, "start"] = late
+    frame.loc[2, "detected_on"] = pd.NaT
+    found = judge([dated], {"a/b": frame}, {"a/b": {}}, lambda _: [])
+    assert [o.samples for o in found if o.kind == "order"] == [("2",), ("2",)]
+
+
 def test_a_day_out_of_line_with_the_weeks_before_warns_with_its_numbers() -> None:
     suite = trailing_suite("kpi_daily")
     columns = ["date", "metric", "value", "expected", "lower", "upper"]
