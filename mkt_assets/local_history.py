@@ -1,8 +1,9 @@
 """Dagster's SQLite history, asked by engines that are made once: the same files, at less cost.
 
 For each of a run's hundreds of events Dagster makes SQLAlchemy engines anew, which then compile
-their statements anew. Connections are opened and closed as Dagster does, since the UI follows a run
-by changes of its file. What stays out: PostgreSQL, which keeps its engine by itself.
+their statements anew, and opens and closes two files. Engines are kept here. So is the connection
+to the file that all runs share; that of a run is closed each time, since the UI follows a run by
+changes of its file. What stays out: PostgreSQL, which keeps its engine by itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dagster._core.storage.event_log.base import EventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 #: runs that are written or looked at together; the UI may look through many, one after the other
 _KEPT: Final = 8
@@ -47,7 +48,17 @@ class KeptEngines(SqliteEventLogStorage):
     def wipe(self) -> None:
         """Remove every file."""
         super().wipe()
+        self._close()
+
+    def dispose(self) -> None:
+        """Close what is open; what is asked afterwards opens it again."""
+        super().dispose()
+        self._close()
+
+    def _close(self) -> None:
         with self._one_at_a_time:
+            for engine in self._engines.values():
+                engine.dispose()
             self._engines.clear()
 
     @contextmanager
@@ -61,12 +72,13 @@ class KeptEngines(SqliteEventLogStorage):
                     pass
                 self._engines[shard] = create_engine(
                     self.conn_string_for_shard(shard),
-                    poolclass=NullPool,
+                    poolclass=QueuePool if shard == _INDEX else NullPool,
                     connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
                 )
             self._engines.move_to_end(shard)
             while len(self._engines) > _KEPT:
-                self._engines.popitem(last=False)
+                _, unused = self._engines.popitem(last=False)
+                unused.dispose()
             with self._engines[shard].begin() as connection:
                 yield connection
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,6 +16,13 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from mkt_assets.local_history import KeptEngines, LocalHistory
 from mkt_assets.runner import _DAGSTER_YAML
+
+#: the run of the latest materialization, as another process is told it
+LATEST = """
+import dagster as dg
+with dg.DagsterInstance.get() as instance:
+    print(instance.get_latest_materialization_event(dg.AssetKey("numbers")).run_id)
+"""
 
 
 @dg.asset
@@ -92,6 +102,24 @@ def test_many_runs_written_by_two_threads_lose_no_event(home: Path) -> None:
     again = SqliteEventLogStorage(str(home / "elsewhere"))
     counts = [len(again.get_logs_for_run(f"run-{t}-{n}")) for t in range(2) for n in range(12)]
     assert counts == [5] * 24
+
+
+def test_what_all_runs_share_is_left_whole_at_the_end(home: Path) -> None:
+    shared = home / "history" / "runs" / "index.db"
+    run = _run()
+    assert shared.is_file()
+    assert not shared.with_suffix(".db-wal").exists()
+    with sqlite3.connect(f"file:{shared}?mode=ro", uri=True) as con:
+        ((n,),) = con.execute("select count(*) from asset_check_executions where run_id = ?", [run])
+    assert n == 1
+
+
+def test_another_process_reads_what_is_written_meanwhile(home: Path) -> None:
+    with dg.DagsterInstance.get() as instance:
+        done = dg.materialize([numbers, are_there], instance=instance)
+        read = [sys.executable, "-c", LATEST]
+        told = subprocess.run(read, capture_output=True, text=True, check=True).stdout
+        assert told.strip() == done.run_id
 
 
 def test_after_everything_is_wiped_it_begins_anew(home: Path) -> None:

@@ -93,15 +93,18 @@ class _Table:
 
     def outcome(self, expected: Expected, places: Sequence[int]) -> Outcome:
         """What a rule found, given the rows that break it by their place in the frame."""
-        broken = self.frame.iloc[list(places)]
+        samples: tuple[str, ...] = ()
+        if places:
+            broken = self.frame.iloc[list(places)]
+            samples = _samples(self.suite, expected, broken, self.never_null)
         return Outcome(
             self.suite.table,
             expected.says,
             expected.kind,
             _ENGINE,
             tested=len(self.frame),
-            broken=len(broken),
-            samples=_samples(self.suite, expected, broken, self.never_null),
+            broken=len(places),
+            samples=samples,
             blocking=expected.blocking,
             why=expected.why,
             means="" if expected.kind == "distribution" else _REMEDY,
