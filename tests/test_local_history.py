@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._serdes import serialize_value
 
 from mkt_assets.local_history import KeptEngines, LocalHistory
 from mkt_assets.runner import _DAGSTER_YAML
@@ -104,14 +106,37 @@ def test_many_runs_written_by_two_threads_lose_no_event(home: Path) -> None:
     assert counts == [5] * 24
 
 
-def test_what_all_runs_share_is_left_whole_at_the_end(home: Path) -> None:
-    shared = home / "history" / "runs" / "index.db"
-    run = _run()
-    assert shared.is_file()
-    assert not shared.with_suffix(".db-wal").exists()
-    with sqlite3.connect(f"file:{shared}?mode=ro", uri=True) as con:
-        ((n,),) = con.execute("select count(*) from asset_check_executions where run_id = ?", [run])
-    assert n == 1
+def test_when_a_run_ends_its_history_stands_in_its_files(home: Path) -> None:
+    """What is in a write-ahead log alone may be lost in a power cut."""
+    with dg.DagsterInstance.get() as instance:
+        run = dg.materialize([numbers, are_there], instance=instance).run_id
+        files = {path.name for path in (home / "history" / "runs").iterdir()}
+        assert files == {"index.db", f"{run}.db"}
+        with sqlite3.connect(f"file:{home}/history/runs/index.db?mode=ro", uri=True) as con:
+            told = con.execute("select run_id from asset_check_executions").fetchall()
+        assert told == [(run,)]
+
+
+def test_a_killed_writer_loses_no_event(home: Path) -> None:
+    entry = _event()
+    code = f"""
+import os, signal, sys
+from dagster._serdes import deserialize_value
+from mkt_assets.local_history import KeptEngines
+
+storage, entry = KeptEngines({str(home / "elsewhere")!r}), deserialize_value(sys.stdin.read())
+for number in range(40):
+    storage.store_event(entry._replace(timestamp=float(number)))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=serialize_value(entry), text=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    kept = KeptEngines(str(home / "elsewhere"))
+    assert [e.timestamp for e in kept.get_logs_for_run(entry.run_id)] == list(range(40))
+    kept.store_event(entry)
+    assert len(kept.get_logs_for_run(entry.run_id)) == 41
 
 
 def test_another_process_reads_what_is_written_meanwhile(home: Path) -> None:
@@ -139,9 +164,11 @@ def test_whoever_follows_a_run_hears_of_each_event(home: Path) -> None:
     following.store_event(entry)
     cursor = following.get_records_for_run(entry.run_id).cursor
     following.watch(entry.run_id, cursor, lambda *_: heard.release())
+    writing = KeptEngines(str(home / "elsewhere"))
     try:
         for _ in range(3):
-            KeptEngines(str(home / "elsewhere")).store_event(entry)
+            writing.store_event(entry)
             assert heard.acquire(timeout=60)
     finally:
         following.dispose()
+        writing.dispose()

@@ -113,8 +113,16 @@ def _open_files(lake: Lake) -> Iterator[Path]:
     for path in sorted(lake.find("*")):
         parts = path.relative_to(lake.root).parts
         is_table = parts[0] == lake.guarded.name and path.suffix == ".parquet"
-        if path.is_file() and not path.is_symlink() and parts[0] not in CLOSED and not is_table:
+        if not path.is_file() or path.is_symlink() or is_table or _is_log_of_history(path):
+            continue
+        if parts[0] not in CLOSED:
             yield path
+
+
+def _is_log_of_history(path: Path) -> bool:
+    """Whether SQLite reads it with the file beside it, while somebody writes that."""
+    beside = Path(str(path).removesuffix("-wal").removesuffix("-shm"))
+    return beside != path and beside.suffix in _HISTORIES and beside.is_file()
 
 
 def _scan_one(con: duckdb.DuckDBPyConnection, lake: Lake, file: Path) -> list[Finding]:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -91,6 +92,24 @@ def test_what_lies_in_a_place_is_found_and_named(lake: Lake, place: str) -> None
     assert finding.place.startswith(str(file.relative_to(lake.root)))
     assert finding.kind in ("email", "token")
     assert finding.count == 1
+
+
+def test_a_history_is_read_while_it_is_written(lake: Lake) -> None:
+    """What is new stands in a log beside the file: it is read as rows, once, and not as text."""
+    path = history(lake.root / "dagster" / "runs.db", "nothing")
+    with closing(sqlite3.connect(path)) as writing:
+        writing.execute("pragma journal_mode = wal")
+        writing.execute("insert into events values (?)", [zlib.compress(EMAIL.encode())])
+        writing.commit()
+        assert path.with_name("runs.db-wal").stat().st_size
+        (finding,) = scan_places.scan_everything(lake)["dagster"]
+    assert (finding.place, finding.kind) == ("dagster/runs.db", "email")
+
+
+def test_a_log_without_its_history_is_searched_as_text(lake: Lake) -> None:
+    text(lake.root / "dagster" / "runs.db-wal", EMAIL)
+    (finding,) = scan_places.scan_everything(lake)["dagster"]
+    assert finding.place == "dagster/runs.db-wal"
 
 
 @pytest.mark.parametrize("place", scan_places.CLOSED)
