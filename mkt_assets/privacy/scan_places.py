@@ -218,7 +218,9 @@ def _named(lake: Lake, path: Path) -> str:
 def _without_root(lake: Lake, named: Iterable[Named]) -> Iterator[Named]:
     """The installation's own folder may look like anything; it is nobody's data."""
     root = str(lake.root)
-    return (one._replace(text=one.text.replace(root, "")) for one in named)
+    return (
+        one._replace(text=one.text.replace(root, "")) if root in one.text else one for one in named
+    )
 
 
 def _named_texts(file: Path, *, is_tools: bool) -> Iterator[Named]:
