@@ -41,7 +41,6 @@ def known_by(found: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 10_000),

@@ -124,7 +124,6 @@ def refuses(who: str, log: list[Entry]) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @given(log=LOGS, pairs=PAIRS, is_purged=st.booleans())
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

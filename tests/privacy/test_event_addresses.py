@@ -29,7 +29,6 @@ ADDRESSES = st.lists(PIECES, max_size=8).map("".join)
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @given(pairs=st.lists(st.tuples(ADDRESSES, ADDRESSES), max_size=6))
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

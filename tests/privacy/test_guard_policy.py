@@ -106,7 +106,6 @@ def oracle(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize("upstream", [False, True])
 @given(given_data=events_and_log(), policy=st.sampled_from(POLICIES))
 @settings(

@@ -84,7 +84,6 @@ STEPS = st.lists(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @given(steps=STEPS)
 @settings(max_examples=80, deadline=None)
 def test_no_id_is_forgotten_and_none_told_twice_however_often_it_is_killed(steps: Any) -> None:

@@ -29,7 +29,6 @@ def test_nobody_is_a_visitor_or_a_member(workplace: Workplace, word: str) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @given(st.text(st.sampled_from("019.-abcnullf/"), min_size=1, max_size=12))
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

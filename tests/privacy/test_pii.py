@@ -150,7 +150,6 @@ PIECES = st.sampled_from(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @given(texts=st.lists(st.lists(PIECES | st.text(max_size=6), max_size=6).map("".join), max_size=8))
 @settings(max_examples=60, deadline=None)
 def test_sql_and_python_redact_alike(texts: list[str]) -> None:

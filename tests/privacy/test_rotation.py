@@ -156,7 +156,6 @@ def test_people_without_identifiers_wait_or_are_cut_off(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_erased_people_stay_out_under_the_new_key(house: House, member: dict[str, str]) -> None:
     subjects = Subjects((member["device"],))
     erasure.request(house.lake, KeyRing((OLD,)), subjects, now=NOW, run_id="r")

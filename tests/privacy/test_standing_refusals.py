@@ -47,7 +47,6 @@ def standing(workplace: Workplace, names: list[str]) -> Listed:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @given(log=LOGS, who=st.sampled_from([[DEVICE], [LOGIN], [DEVICE, LOGIN]]))
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
