@@ -61,12 +61,12 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def _test(project: Project, table: str) -> str:
     name = f".{table}_rows_are_sound."
-    [found] = [one for one in messages(project.home / "target") if name in one]
+    [found] = [one for one in messages(project.target) if name in one]
     return found
 
 
 def _found(project: Project, table: str) -> str:
-    failing = failing_rows(project.home / "target", _test(project, table))
+    failing = failing_rows(project.target, _test(project, table))
     assert failing is not None
     return failing
 
@@ -121,7 +121,7 @@ def test_what_was_tested_is_not_read_again(spoilt: Project) -> None:
 
 
 def test_the_description_names_every_rule(spoilt: Project) -> None:
-    nodes = described(spoilt.home / "target" / "manifest.json")["nodes"].values()
+    nodes = described(spoilt.target / "manifest.json")["nodes"].values()
     told = {n["name"]: n["meta"]["description"] for n in nodes if n["resource_type"] == "test"}
     assert told["marketing_clean_rows_are_sound"] == (
         "Every row keeps the rules of its model. (one row for each date and channel and campaign, "

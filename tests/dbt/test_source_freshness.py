@@ -21,7 +21,7 @@ def test_inputs_that_stay_away_are_told(tmp_path: Path) -> None:
         project.write(table, [row, {"processed_at": str(now - dt.timedelta(days=30))}], DAY_1)
     done = project.dbt("source", "freshness")
     assert done.returncode == 1, done.stdout
-    told = json.loads((project.home / "target" / "sources.json").read_text())["results"]
+    told = json.loads((project.target / "sources.json").read_text())["results"]
     found = {one["unique_id"].rpartition(".")[2]: one["status"] for one in told}
     assert found == {"events": "warn", "ad_performance": "error", "lineage_ledger": "pass"}
 
