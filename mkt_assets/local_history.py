@@ -2,9 +2,13 @@
 
 For each of a run's hundreds of events Dagster makes SQLAlchemy engines anew, which then compile
 their statements anew, opens two files, waits for the disk and closes them. Here engines are kept,
-and so are the connections of whoever writes. A power cut may lose the last seconds of a history,
-never its consistency (SQLite's ``synchronous = normal`` with a write-ahead log); a killed process
-loses nothing. What stays out: PostgreSQL, which keeps its engine by itself.
+and connections too: to the file that all runs share, and to those of runs that this process writes.
+A power cut may lose the last seconds of a history, never its consistency (SQLite's ``synchronous =
+normal`` with a write-ahead log); a killed process loses nothing. What stays out: PostgreSQL, which
+keeps its engine by itself.
+
+Limits: whoever opens such a file as plain bytes in a process that keeps it open takes SQLite's
+locks away from under it (POSIX), so nothing here does.
 """
 
 from __future__ import annotations
@@ -55,7 +59,14 @@ class KeptEngines(SqliteEventLogStorage):
         # the UI watches the run's file, and what is new stands in the log beside it
         os.utime(self.path_for_shard(event.run_id))
         if event.is_dagster_event and event.dagster_event_type in _ENDS:
+            for shard in (event.run_id, _INDEX):
+                self._sync(shard)
             self._close(event.run_id, _INDEX)
+
+    def _sync(self, shard: str) -> None:
+        # closing does as much only where no other process has the file open
+        with self._one_at_a_time, self._engines[shard].connect() as connection:
+            connection.exec_driver_sql("pragma wal_checkpoint(passive)")
 
     def run_connection(self, run_id: str | None = None) -> AbstractContextManager[Connection]:
         """A transaction on the file of a run."""
@@ -95,8 +106,8 @@ class KeptEngines(SqliteEventLogStorage):
                 self._engines[shard] = self._engine(shard)
             self._engines.move_to_end(shard)
             while len(self._engines) > _KEPT:
-                unused, engine = self._engines.popitem(last=False)
-                engine.dispose()
+                unused = next(name for name in self._engines if name != _INDEX)
+                self._engines.pop(unused).dispose()
                 self._kept -= {unused}
             with self._engines[shard].begin() as connection:
                 yield connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._serdes import serialize_value
@@ -115,6 +117,37 @@ def test_when_a_run_ends_its_history_stands_in_its_files(home: Path) -> None:
         with sqlite3.connect(f"file:{home}/history/runs/index.db?mode=ro", uri=True) as con:
             told = con.execute("select run_id from asset_check_executions").fetchall()
         assert told == [(run,)]
+
+
+def test_so_it_does_where_another_process_keeps_the_files_open(home: Path) -> None:
+    """As a daemon does, which wrote that the run was launched."""
+    entry, copy = _event(), home / "copy"
+    daemon, worker = (KeptEngines(str(home / "elsewhere")) for _ in range(2))
+    try:
+        daemon.store_event(entry)
+        worker.store_event(entry)
+        told = DagsterEvent(DagsterEventType.RUN_SUCCESS.value, "numbers")
+        worker.store_event(entry._replace(dagster_event=told))
+        shutil.copytree(home / "elsewhere", copy, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
+    finally:
+        worker.dispose()
+        daemon.dispose()
+    assert len(SqliteEventLogStorage(str(copy)).get_logs_for_run(entry.run_id)) == 3
+
+
+def test_whoever_looks_through_many_runs_keeps_what_they_share(home: Path) -> None:
+    entry = _event()
+    storage = KeptEngines(str(home / "elsewhere"))
+    for number in range(12):
+        storage.store_event(entry._replace(run_id=f"run-{number}"))
+    for number in range(12):
+        assert len(storage.get_logs_for_run(f"run-{number}")) == 1
+    opened = []
+    for _ in range(2):
+        with storage.index_connection() as connection:
+            opened.append(connection.connection.driver_connection)
+    assert opened[0] is opened[1]
+    storage.dispose()
 
 
 def test_a_killed_writer_loses_no_event(home: Path) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mkt_assets.privacy.pii import redact
+
 Status = Literal["green", "amber", "red"]
 
 #: goes up with any change of the rules; it travels in the payload beside each verdict
@@ -283,7 +285,7 @@ def check(headline: str, body: str, cta: str, rules: Sequence[Rule] = RULES) -> 
         found = rule.found(copy)
         if found is None:
             continue
-        reasons.append(f"{rule.id}: {rule.reason} ({found[:40]})")
+        reasons.append(f"{rule.id}: {rule.reason} ({redact(found)[:40]})")
         if _SEVERITY[rule.severity] > _SEVERITY[status]:
             status = rule.severity
     return Verdict(status, tuple(reasons))

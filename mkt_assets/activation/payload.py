@@ -21,6 +21,7 @@ import pandas as pd
 from mkt_assets.activation.compliance import RULES_VERSION, check
 from mkt_assets.activation.creative import EVERYONE, creative_id
 from mkt_assets.errors import MktError
+from mkt_assets.privacy.pii import redact
 
 SCHEMA_VERSION = "1.0.0"
 #: what the key is not made from: itself
@@ -103,16 +104,17 @@ def validate(payload: Mapping[str, Any]) -> None:
 
 
 def problems(payload: Mapping[str, Any]) -> list[str]:
-    """What is wrong with ``payload``, with paths; the rules are asked once the schema holds."""
-    broken = _schema_problems(payload)
-    if broken:
-        return broken
-    return [
+    """What is wrong with ``payload``, with paths; the rules are asked once the schema holds.
+
+    What is personal in a value that is quoted is redacted.
+    """
+    broken = _schema_problems(payload) or [
         *_budget_problems(payload),
         *_audience_problems(payload),
         *_creative_problems(payload),
         *_identity_problems(payload),
     ]
+    return [redact(problem) for problem in broken]
 
 
 @cache

@@ -2,6 +2,8 @@
 
 The closed areas are left out: they hold what is personal, for their owner alone. What stays out:
 what counts as a find (``scan``, ``scan_texts``), and when a run is stopped (``checks``).
+
+Limits: of a database its rows are read, and not what deleted ones left in the file or its log.
 """
 
 from __future__ import annotations
@@ -122,7 +124,18 @@ def _open_files(lake: Lake) -> Iterator[Path]:
 def _is_log_of_history(path: Path) -> bool:
     """Whether SQLite reads it with the file beside it, while somebody writes that."""
     beside = Path(str(path).removesuffix("-wal").removesuffix("-shm"))
-    return beside != path and beside.suffix in _HISTORIES and beside.is_file()
+    is_there = beside != path and beside.is_file() and not beside.is_symlink()
+    # https://www.sqlite.org/fileformat.html: versions 2 say that there may be a write-ahead log
+    return is_there and _is_history(beside) and _head(beside)[18:] == b"\2\2"
+
+
+def _is_history(file: Path) -> bool:
+    return file.suffix in _HISTORIES and _head(file).startswith(b"SQLite format 3\0")
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(20)
 
 
 def _scan_one(con: duckdb.DuckDBPyConnection, lake: Lake, file: Path) -> list[Finding]:
@@ -224,7 +237,7 @@ def _without_root(lake: Lake, named: Iterable[Named]) -> Iterator[Named]:
 
 
 def _named_texts(file: Path, *, is_tools: bool) -> Iterator[Named]:
-    if file.suffix in _HISTORIES:
+    if _is_history(file):
         yield from _history(file, is_tools=is_tools)
         return
     content = file.read_bytes()

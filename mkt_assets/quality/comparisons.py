@@ -8,6 +8,7 @@ that break it say which rule they are of. What stays out: the verdict (``expecta
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -65,17 +66,17 @@ class Compared(NamedTuple):
     def _numbers(self, name: str) -> Numbers:
         column = self.frame[name]
         if pd.api.types.is_datetime64_any_dtype(column):
-            # rounding keeps the order of any two times
-            since = column.astype("int64").astype("float64").where(column.notna())
+            # DuckDB's dates and times differ in their unit; rounding keeps the order of any two
+            since = column.dt.as_unit("us").astype("int64").astype("float64").where(column.notna())
             return np.asarray(since, dtype=np.float64)
-        try:
-            return np.asarray(column.to_numpy("float64", na_value=np.nan), dtype=np.float64)
-        except (TypeError, ValueError):
-            # pandas would repeat the value
-            raise MktError(
-                f"{self.table}: the rule {self.expected.says!r} could not be evaluated: {name} "
-                f"holds {column.dtype} and no numbers or times; a bug, report it"
-            ) from None
+        # pandas would take digits for a number
+        if column.isna().all() or not pd.api.types.is_string_dtype(column):
+            with suppress(TypeError, ValueError):
+                return np.asarray(column.to_numpy("float64", na_value=np.nan), dtype=np.float64)
+        raise MktError(
+            f"{self.table}: the rule {self.expected.says!r} could not be evaluated: {name} "
+            f"holds {column.dtype} and no numbers or times; a bug, report it"
+        )
 
 
 def in_groups(rules: Sequence[Compared]) -> Iterator[Sequence[Compared]]:
@@ -100,7 +101,7 @@ def side_by_side(rules: Sequence[Compared]) -> pd.DataFrame:
         in that rule's frame; ``smaller`` and ``greater`` are numbers, NaN where one is missing.
 
     Raises:
-        MktError: a column holds something that is no number, date or time.
+        MktError: a column holds something else than numbers or what pandas calls ``datetime64``.
     """
     parts = [
         pd.DataFrame({"rule": n, "row": np.arange(len(low)), "smaller": low, "greater": high})

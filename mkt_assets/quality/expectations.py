@@ -119,7 +119,8 @@ def _table(
     there = {*frame.columns, MISSING} - odd
     asked = [_with_parents(e, parents) for e in suite.expected if _columns(e) <= there]
     never_null = [name for name in suite.never_null if name in frame]
-    counted = frame.reset_index(drop=True).assign(**{MISSING: frame[never_null].isna().sum(axis=1)})
+    frame = frame.reset_index(drop=True)
+    counted = frame.assign(**{MISSING: frame[never_null].isna().sum(axis=1)})
     return _Table(suite, asked, counted, never_null)
 
 

@@ -15,10 +15,15 @@ from mkt_assets.quality.outcomes import Outcome
 
 
 def showable(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """The outcomes; ``(withheld: email)`` stands for a sample that holds an e-mail address."""
+    """The outcomes; ``(withheld: email)`` stands for a part of a key that is an e-mail address."""
     return [replace(o, samples=tuple(map(_showable, o.samples))) for o in outcomes]
 
 
 def _showable(sample: str) -> str:
-    found = kinds(sample)
-    return f"(withheld: {', '.join(found)})" if found else sample
+    # the rest of a key still says which row it is
+    return ", ".join(map(_part, sample.split(", ")))
+
+
+def _part(part: str) -> str:
+    found = kinds(part)
+    return f"(withheld: {', '.join(found)})" if found else part

@@ -208,6 +208,20 @@ def test_amber_copy_stays_out_even_if_approved() -> None:
     assert built(creatives=amber)["creatives"] == []
 
 
+@pytest.mark.parametrize("place", [("creatives", 0, "body"), ("run_id",), ("currency",)])
+def test_a_refusal_quotes_nobody(place: tuple[Any, ...]) -> None:
+    """By a rule as by the schema."""
+    payload = built()
+    *way, last = place
+    there: Any = payload
+    for step in way:
+        there = there[step]
+    there[last] = "ask " + "jane.doe." * 4 + "x@example.com"
+    told = "; ".join(dsp.problems(payload))
+    assert told
+    assert "jane.doe" not in told
+
+
 def test_a_lying_label_is_found() -> None:
     lying = LIBRARY.assign(body="The best there is.")
     with pytest.raises(MktError, match="amber"):

@@ -139,8 +139,17 @@ class Project:
         """A variable of dbt_project.yml."""
         return yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"][name]
 
+    @contextmanager
+    def reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The warehouse, whose views of the lake know the home by its number."""
+        with (
+            self._home_by_number(),
+            duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con,
+        ):
+            yield con
+
     def query(self, sql: str) -> pd.DataFrame:
-        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con:
+        with self.reader() as con:
             return con.execute(sql).df()
 
     def broken(self, model: str) -> set[str]:
@@ -153,7 +162,7 @@ class Project:
 
     def marts(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every mart, in stored order."""
-        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con:
+        with self.reader() as con:
             names = con.execute(
                 "select table_name from duckdb_tables() where schema_name = 'marts' order by 1"
             ).fetchall()

@@ -15,7 +15,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import oracle_attribution
 import oracle_events
 import pytest
@@ -86,7 +85,7 @@ class World:
 
 def rows_of(project: Project, sql: str) -> list[dict[str, Any]]:
     """As Python's own values: a decimal stays one, and nothing is None."""
-    with duckdb.connect(str(project.home / "warehouse.duckdb"), read_only=True) as con:
+    with project.reader() as con:
         done = con.execute(sql)
         names = [column[0] for column in done.description or ()]
         return [dict(zip(names, row, strict=True)) for row in done.fetchall()]

@@ -69,8 +69,6 @@ print(json.dumps({
 }))
 """
 
-GATE = "every_data_contract_is_kept"
-
 SCHEDULE = """
 import json, sys
 from datetime import datetime
@@ -147,10 +145,7 @@ def test_every_asset_runs_a_range_of_days_as_one_run(sample: Told) -> None:
 
 def test_every_group_has_a_blocking_check(sample: Told, ads_only: Told, ga4_only: Told) -> None:
     for graph in (sample, ads_only, ga4_only):
-        blocking = [c for c in graph["checks"] if c["blocking"]]
-        if GATE in {c["name"] for c in blocking}:  # it blocks for the contract of every table
-            blocking += [c for c in graph["checks"] if c["name"] == "keeps_its_data_contract"]
-        guarded = {c["asset"].split("/")[0] for c in blocking}
+        guarded = {c["asset"].split("/")[0] for c in graph["checks"] if c["blocking"]}
         assert guarded == {asset["group"] for asset in graph["assets"].values()}
 
 

@@ -106,10 +106,24 @@ def test_a_history_is_read_while_it_is_written(lake: Lake) -> None:
     assert (finding.place, finding.kind) == ("dagster/runs.db", "email")
 
 
-def test_a_log_without_its_history_is_searched_as_text(lake: Lake) -> None:
-    text(lake.root / "dagster" / "runs.db-wal", EMAIL)
-    (finding,) = scan_places.scan_everything(lake)["dagster"]
-    assert finding.place == "dagster/runs.db-wal"
+def _linked(path: Path) -> None:
+    path.symlink_to(history(path.with_name("other.sqlite"), "nothing").name)
+
+
+@pytest.mark.parametrize(
+    "beside", [None, lambda p: history(p, "nothing"), lambda p: text(p, ""), _linked]
+)
+def test_a_log_that_sqlite_does_not_read_is_searched_as_text(
+    lake: Lake, beside: Callable[[Path], object] | None
+) -> None:
+    """There is no history beside it, or one without logs, none at all, or a link."""
+    place = lake.root / "dagster" / "runs.db"
+    if beside:
+        place.parent.mkdir()
+        beside(place)
+    text(place.with_name("runs.db-wal"), EMAIL)
+    findings = scan_places.scan_everything(lake)["dagster"]
+    assert [finding.place for finding in findings] == ["dagster/runs.db-wal"]
 
 
 @pytest.mark.parametrize("place", scan_places.CLOSED)

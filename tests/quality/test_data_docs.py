@@ -85,9 +85,9 @@ def test_what_stops_publishing_is_said_first() -> None:
 
 
 def test_a_personal_key_is_told_by_its_kind(tmp_path: Path) -> None:
-    samples = ("2025-06-02, jane.doe@example.org", "2025-06-02, shoes")
+    samples = ("2025-06-02, jane.doe@example.org, ctr", "2025-06-02, shoes")
     (shown,) = showable([Outcome("a/b", "rule", "range", "SQL", 9, 2, samples=samples)])
-    assert shown.samples == ("(withheld: email)", "2025-06-02, shoes")
+    assert shown.samples == ("2025-06-02, (withheld: email), ctr", "2025-06-02, shoes")
     assert (shown.rule, shown.tested, shown.broken) == ("rule", 9, 2)
     assert "jane" not in data_docs.write(Lake(tmp_path), part(shown)).read_text("utf-8")
 

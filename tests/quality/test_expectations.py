@@ -156,6 +156,32 @@ def test_dates_are_held_in_order_too() -> None:
     assert [o.samples for o in found if o.kind == "order"] == [("2",), ("2",)]
 
 
+def test_times_of_two_precisions_are_held_in_order() -> None:
+    rule = Expected(
+        "a is not above b",
+        "order",
+        "ExpectColumnPairValuesAToBeGreaterThanB",
+        {"column_A": "b", "column_B": "a", "or_equal": True},
+    )
+    days = pd.Series(["2025-06-02", "2025-06-03", "2025-06-04"])
+    frame = pd.DataFrame({"n": [1, 2, 3], "a": days.astype("datetime64[s]")})
+    frame["b"] = days.astype("datetime64[ns]")
+    suite = Suite("a/b", ("n",), {}, (), (rule,))
+    (kept,) = judge([suite], {"a/b": frame}, {"a/b": {}}, lambda _: [])[1:]
+    assert kept.holds
+    frame.loc[1, "a"] = pd.Timestamp("2025-06-09")
+    (late,) = judge([suite], {"a/b": frame}, {"a/b": {}}, lambda _: [])[1:]
+    assert late.samples == ("2",)
+
+
+def test_rows_are_counted_by_place_whatever_they_are_called() -> None:
+    frame = good()
+    frame.loc[2, ["mark_spent", "ctr"]] = [None, 1.5]
+    called = broken(judged(frame.set_axis([5, 5, 7, 0])))
+    assert called == broken(judged(frame))
+    assert {o.samples[0].split(":")[0] for o in called.values()} == {"2025-06-03, Search"}
+
+
 def test_a_day_out_of_line_with_the_weeks_before_warns_with_its_numbers() -> None:
     suite = trailing_suite("kpi_daily")
     columns = ["date", "metric", "value", "expected", "lower", "upper"]
@@ -171,10 +197,11 @@ def test_a_day_out_of_line_with_the_weeks_before_warns_with_its_numbers() -> Non
     assert above.samples == ("2025-06-03, ctr: value 0.9, expected 0.05, lower 0.02, upper 0.1",)
 
 
-def test_a_rule_that_cannot_be_evaluated_is_neither_kept_nor_broken() -> None:
+@pytest.mark.parametrize("given", [["word", "another"], ["5", "0"]])
+def test_a_rule_that_cannot_be_evaluated_is_neither_kept_nor_broken(given: list[str]) -> None:
     odd = Expected("x", "range", "ExpectColumnValuesToBeBetween", {"column": "n", "max_value": 1})
     suite = Suite("a/b", ("n",), {"n": "VARCHAR"}, (), (odd,))
-    frame = pd.DataFrame({"n": ["word", "another"]})
+    frame = pd.DataFrame({"n": given})
     with pytest.raises(MktError, match="could not be evaluated"):
         judge([suite], {"a/b": frame}, {"a/b": {"n": "VARCHAR"}}, lambda _: [])
 
