@@ -190,8 +190,10 @@ class _Runner:
         frame = side_by_side(rules)
         (places,) = self._validate("comparisons", [IN_ORDER], frame)
         broken = frame.iloc[list(places)].drop_duplicates(["rule", "row"])
-        rows = broken.groupby("rule")["row"].agg(sorted)
-        return [rows.get(number, []) for number in range(len(rules))]
+        rows: dict[int, list[int]] = {}
+        for number, row in zip(broken["rule"], broken["row"], strict=True):
+            rows.setdefault(number, []).append(row)
+        return [sorted(rows.get(number, ())) for number in range(len(rules))]
 
     def _validate(
         self, name: str, asked: Sequence[Expected], frame: pd.DataFrame
