@@ -65,8 +65,11 @@ class KeptEngines(SqliteEventLogStorage):
 
     def _sync(self, shard: str) -> None:
         # closing does as much only where no other process has the file open
-        with self._one_at_a_time, self._engines[shard].connect() as connection:
-            connection.exec_driver_sql("pragma wal_checkpoint(passive)")
+        with self._one_at_a_time:
+            # another thread may have ended a run, or looked through many, and closed it meanwhile
+            if engine := self._engines.get(shard):
+                with engine.connect() as connection:
+                    connection.exec_driver_sql("pragma wal_checkpoint(passive)")
 
     def run_connection(self, run_id: str | None = None) -> AbstractContextManager[Connection]:
         """A transaction on the file of a run."""
@@ -80,12 +83,12 @@ class KeptEngines(SqliteEventLogStorage):
     def wipe(self) -> None:
         """Remove every file."""
         super().wipe()
-        self.dispose()
+        self._close(*tuple(self._engines))
 
     def dispose(self) -> None:
         """Sync and close what is open; what is asked afterwards opens it again."""
         super().dispose()
-        self._close(*self._engines)
+        self._close(*tuple(self._engines))
 
     def _close(self, *shards: str) -> None:
         with self._one_at_a_time:

@@ -135,6 +135,29 @@ def test_so_it_does_where_another_process_keeps_the_files_open(home: Path) -> No
     assert len(SqliteEventLogStorage(str(copy)).get_logs_for_run(entry.run_id)) == 3
 
 
+def test_runs_that_end_at_once_are_all_stored(home: Path) -> None:
+    """Each closes what they share."""
+    entry, faults = _event(), []
+    told = DagsterEvent(DagsterEventType.RUN_SUCCESS.value, "numbers")
+    storage = KeptEngines(str(home / "elsewhere"))
+
+    def end(thread: int) -> None:
+        try:
+            for number in range(15):
+                run = f"run-{thread}-{number}"
+                storage.store_event(entry._replace(run_id=run, dagster_event=told))
+        except Exception as error:  # noqa: BLE001  a thread's error would be lost
+            faults.append(error)
+
+    threads = [threading.Thread(target=end, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    storage.dispose()
+    assert faults == []
+
+
 def test_whoever_looks_through_many_runs_keeps_what_they_share(home: Path) -> None:
     entry = _event()
     storage = KeptEngines(str(home / "elsewhere"))

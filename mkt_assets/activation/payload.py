@@ -21,7 +21,7 @@ import pandas as pd
 from mkt_assets.activation.compliance import RULES_VERSION, check
 from mkt_assets.activation.creative import EVERYONE, creative_id
 from mkt_assets.errors import MktError
-from mkt_assets.privacy.pii import redact
+from mkt_assets.redaction import redact_words
 
 SCHEMA_VERSION = "1.0.0"
 #: what the key is not made from: itself
@@ -114,7 +114,7 @@ def problems(payload: Mapping[str, Any]) -> list[str]:
         *_creative_problems(payload),
         *_identity_problems(payload),
     ]
-    return [redact(problem) for problem in broken]
+    return [redact_words(problem) for problem in broken]
 
 
 @cache
