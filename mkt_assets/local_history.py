@@ -47,8 +47,16 @@ class KeptEngines(SqliteEventLogStorage):
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         #: shards whose connection is kept: those that this process writes
         self._kept: set[str] = {_INDEX}
+        #: tables that the shared file is known to have, which Dagster asks for at most events
+        self._tables: set[str] = set()
         self._one_at_a_time = threading.Lock()
         super().__init__(base_dir, inst_data)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the shared file has a table; what it has, it keeps until it is wiped."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, and tell whoever follows the run."""
@@ -83,6 +91,7 @@ class KeptEngines(SqliteEventLogStorage):
     def wipe(self) -> None:
         """Remove every file."""
         super().wipe()
+        self._tables.clear()
         self._close(*tuple(self._engines))
 
     def dispose(self) -> None:
