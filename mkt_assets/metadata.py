@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
 from mkt_assets.contracts import Column
+from mkt_assets.in_memory import asking
 
 #: where Dagster looks for a column schema
 COLUMNS = "dagster/column_schema"
@@ -102,7 +102,7 @@ def described(row_count: int, **values: Any) -> dict[str, Any]:
 
 def parquet_schema(path: Path) -> dg.TableSchema:
     """The column schema of a stored file."""
-    with duckdb.connect() as con:
+    with asking() as con:
         relation = con.read_parquet(str(path))
         pairs = zip(relation.columns, relation.types, strict=True)
         return dg.TableSchema([dg.TableColumn(name, str(kind)) for name, kind in pairs])

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import duckdb
 import pyarrow as pa
 from duckdb.sqltypes import DuckDBPyType
 
+from mkt_assets.in_memory import asking
 from mkt_assets.privacy import pii
 
 #: what a column of a text file is
@@ -30,7 +30,7 @@ def from_types(types: Mapping[str, DuckDBPyType]) -> dict[str, str]:
 def from_arrow(schema: pa.Schema) -> dict[str, str]:
     """Column or ``column.field`` -> DuckDB type, of an Arrow or Parquet schema."""
     empty = schema.empty_table()
-    with duckdb.connect() as con:
+    with asking() as con:
         relation = con.from_arrow(empty)
         return from_types(dict(zip(relation.columns, relation.types, strict=True)))
 

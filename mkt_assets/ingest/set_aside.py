@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
+from mkt_assets.in_memory import asking
 from mkt_assets.lake import Lake, sql_text
 from mkt_assets.redaction import redact_place
 
@@ -51,7 +50,7 @@ def first_rows(lake: Lake, table: str, days: Sequence[date] = (), also: Iterable
     if not files:
         return ""
     listed = ", ".join(f"'{sql_text(path)}'" for path in files)
-    with duckdb.connect() as con:
+    with asking() as con:
         found = con.execute(
             "select reason, arg_min(source_file, (source_file, source_row)), "
             "arg_min(source_row, (source_file, source_row)) "

@@ -12,10 +12,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
+from mkt_assets.in_memory import asking
 from mkt_assets.lake import Lake
 from mkt_assets.privacy.lineage import FATES, NO_KEY
 from mkt_assets.privacy.policy import CONSENT_DENIED, CONSENT_UNSET
@@ -87,14 +87,14 @@ def _pattern(lake: Lake) -> str:
 
 def waterfall(lake: Lake, days: Sequence[date]) -> pd.DataFrame:
     """Rows in and what became of them, by table, for ``days``; all days where none are given."""
-    with duckdb.connect() as con:
+    with asking() as con:
         values = {"pattern": _pattern(lake), "days": list(days)}
         return con.execute(_WATERFALL, values).df()
 
 
 def by_day(lake: Lake, table: str, days: Sequence[date]) -> pd.DataFrame:
     """What became of the rows of ``table``: ``day, rows_in``, and a column for each fate."""
-    with duckdb.connect() as con:
+    with asking() as con:
         values = {"pattern": _pattern(lake), "table": table, "days": list(days)}
         return con.execute(_BY_DAY, values).df()
 
@@ -114,14 +114,14 @@ def partitions_by_policy(lake: Lake) -> dict[str, int]:
 def _by_stamp(lake: Lake, column: str) -> dict[str, int]:
     if not has_lines(lake):
         return {}
-    with duckdb.connect() as con:
+    with asking() as con:
         query = _BY_STAMP.format(column=column)
         return dict(con.execute(query, {"pattern": _pattern(lake)}).fetchall())
 
 
 def unbalanced(lake: Lake) -> list[str]:
     """The ledger lines whose fates do not add up to the rows that came in, as sentences."""
-    with duckdb.connect() as con:
+    with asking() as con:
         found = con.execute(
             f'select lineage_id, table_name, "partition", rows_in, {_FATES} '
             f"from read_parquet($pattern) where rows_in <> {_FATES} order by 1",

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pyarrow.parquet as pq
 
+from mkt_assets.in_memory import asking
 from mkt_assets.ingest.sources import ADS, CONSENT, CONTACTS, EVENTS, EXPERIMENTS
 from mkt_assets.lake import Lake
 from mkt_assets.privacy.guarding import COOKIELESS
@@ -48,7 +48,7 @@ def unreconciled(lake: Lake) -> list[str]:
 def _told(lake: Lake) -> Counts:
     if not has_lines(lake):
         return {}
-    with duckdb.connect() as con:
+    with asking() as con:
         pattern = str(lake.guarded / LEDGER / "*" / "*.parquet")
         lines = con.execute(_TOLD, {"pattern": pattern}).fetchall()
     # contacts become match keys, several a person or none: the vault has its own checks
