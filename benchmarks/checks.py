@@ -1,12 +1,14 @@
 """What all checks together add to the daily run, and what the data quality checks add.
 
-    python benchmarks/checks.py [--days 30] [--repeats 3] [--events-per-day 2500]
+    python benchmarks/checks.py [--days 30] [--repeats 9] [--events-per-day 2500]
 
 A history is made once and copied three times. Then each day is run in each copy, in turn: with every
 check, without the checks of data quality, and without any, dbt's tests included, and each into
 Dagster's history as `mkt run` keeps it. The first day is not counted: in a copied folder dbt parses
 everything anew. Wall and CPU time are those of the run inside a fresh process, from its start to its
-end, without loading the code; the table shows medians. Nothing is asserted: a benchmark prints.
+end, without loading the code. The table shows medians, and of the cost, day by day beside the run
+without checks, the quartiles, since machines differ by a tenth from one minute to the next. Nothing
+is asserted: a benchmark prints.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -31,6 +34,7 @@ import json, os, sys, time
 import dagster as dg
 from mkt_assets.definitions import build_defs
 from mkt_assets.partitions import range_tags
+from mkt_assets.check_steps import in_steps
 from mkt_assets.quality import checks
 from mkt_assets.runner import dagster_instance
 from mkt_assets.schedules import daily_marketing
@@ -41,7 +45,7 @@ variant, first, last = sys.argv[1:]
 everything = daily_marketing.selection
 selection = {
     "every check": everything,
-    "without data quality": everything - dg.AssetSelection.checks(*checks.CHECKS),
+    "without data quality": everything - dg.AssetSelection.checks(*in_steps(checks.CHECKS)),
     "no check": everything.without_checks(),
 }[variant]
 jobs = [dg.define_asset_job("measured", selection=selection)]
@@ -85,7 +89,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--events-per-day", type=int, default=2500)
     given = parser.parse_args()
     # late enough for a year of history, early enough to be over everywhere
@@ -100,7 +104,10 @@ def main() -> None:
         for number in range(given.repeats + 1):
             day = last + timedelta(days=number + 1)
             first = day - timedelta(days=LATE_DAYS)
-            for name, copy in copies.items():
+            # each comes first as often as the others
+            turn = number % len(VARIANTS)
+            for name in (*VARIANTS[turn:], *VARIANTS[:turn]):
+                copy = copies[name]
                 command = (sys.executable, "-c", RUN, name, str(first), str(day))
                 out = run(copy, given.events_per_day, *command)
                 wall, cpu, checks = json.loads(out.splitlines()[-1])
@@ -111,19 +118,24 @@ def main() -> None:
 
 
 def print_table(seen: dict[str, list[tuple[float, float, int]]]) -> None:
-    """Medians, and each variant beside the run without checks."""
-    middle = {
-        name: [statistics.median(column) for column in zip(*runs, strict=True)]
-        for name, runs in seen.items()
-    }
-    base = middle["no check"]
+    """Medians, and each variant beside the run without checks of the same day."""
     print("| daily run | checks | wall | more than without checks | CPU | more |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for name, (wall, cpu, checks) in middle.items():
+    for name, runs in seen.items():
+        wall, cpu, checks = (statistics.median(column) for column in zip(*runs, strict=True))
+        beside = list(zip(runs, seen["no check"], strict=True))
         print(
-            f"| {name} | {checks:.0f} | {wall:.1f} s | {wall / base[0] - 1:+.0%} "
-            f"| {cpu:.1f} s | {cpu / base[1] - 1:+.0%} |"
+            f"| {name} | {checks:.0f} | {wall:.1f} s "
+            f"| {_cost([one[0] / base[0] - 1 for one, base in beside])} "
+            f"| {cpu:.1f} s | {_cost([one[1] / base[1] - 1 for one, base in beside])} |"
         )
+
+
+def _cost(ratios: Sequence[float]) -> str:
+    if not any(ratios):
+        return ""
+    low, middle, high = statistics.quantiles(ratios, method="inclusive")
+    return f"{middle:+.0%} ({low:+.0%} to {high:+.0%})"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from mkt_assets.allocation import assets as allocation
 from mkt_assets.allocation import checks as allocation_checks
 from mkt_assets.audiences import assets as audiences
 from mkt_assets.audiences import checks as audiences_checks
+from mkt_assets.check_steps import in_steps
 from mkt_assets.experiments import assets as experiments
 from mkt_assets.forecast import assets as forecast
 from mkt_assets.ingest import assets as ingest
@@ -51,7 +52,7 @@ STAGES = (
     activation,
     publish,
 )
-#: what holds a stage's tables beside their data contracts
+#: what holds a stage's tables
 STAGE_CHECKS = (
     ingest_checks,
     privacy_checks,
@@ -60,6 +61,7 @@ STAGE_CHECKS = (
     allocation_checks,
     activation_checks,
     publish_checks,
+    quality_checks,
 )
 
 
@@ -85,10 +87,7 @@ def build_defs(
     """Every asset, check, job and schedule; ``resources`` replace the default ones by name."""
     defs = dg.Definitions(
         assets=[*(asset for stage in STAGES for asset in stage.ASSETS), *upkeep.ASSETS],
-        asset_checks=[
-            *(check for stage in STAGE_CHECKS for check in stage.CHECKS),
-            *quality_checks.CHECKS,
-        ],
+        asset_checks=in_steps(check for stage in STAGE_CHECKS for check in stage.CHECKS),
         # one DuckDB writer, and heavy imports paid once instead of once a step
         executor=dg.in_process_executor,
         jobs=JOBS,

@@ -6,6 +6,7 @@ import dagster as dg
 
 from mkt_assets.activation import payload
 from mkt_assets.calendar_days import last_complete_day
+from mkt_assets.check_steps import Context, check
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.partitions import days_of_run
 from mkt_assets.privacy.checks import metadata_of, nothing_personal
@@ -17,14 +18,12 @@ from mkt_assets.settings import settings
 _MODELS = [p for p, table in REGISTRY.items() if not table.needs & settings().absent.keys()]
 
 
-@dg.asset_check(
-    asset=["activation", "dsp_payload"],
+@check(
+    ["activation", "dsp_payload"],
     blocking=True,
     description="The file keeps its JSON Schema and rules, and every lineage id of it resolves.",
 )
-def payload_is_valid_and_traceable(
-    context: dg.AssetCheckExecutionContext, lake: LakeResource
-) -> dg.AssetCheckResult:
+def payload_is_valid_and_traceable(context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """Validate the stored bytes, not what was in memory."""
     days = days_of_run(context.run) or [last_complete_day(settings())]
     written = json.loads(lake.lake.payload(days[-1]).read_text(encoding="utf-8"))
@@ -38,16 +37,14 @@ def payload_is_valid_and_traceable(
     )
 
 
-@dg.asset_check(
-    asset=["activation", "dsp_payload"],
+@check(
+    ["activation", "dsp_payload"],
     # the payload is made last; with these, whatever is published has been there to be scanned
     additional_deps=[path.split("/") for path in _MODELS],
     blocking=True,
     description="Models, payload, reports and the metadata of this run hold nothing personal.",
 )
-def nothing_personal_leaves(
-    context: dg.AssetCheckExecutionContext, lake: LakeResource
-) -> dg.AssetCheckResult:
+def nothing_personal_leaves(context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """Scan everything that Python made before any of it is published."""
     place = lake.lake
     days = days_of_run(context.run) or [last_complete_day(settings())]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from mkt_assets.check_steps import Check, Context, check
 from mkt_assets.ingest.set_aside import first_rows
 from mkt_assets.ingest.sources import (
     ADS,
@@ -21,14 +22,14 @@ from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 
 
-def _days_check(asset: str, table: str) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=["ingest", asset],
+def _days_check(asset: str, table: str) -> Check:
+    @check(
+        ["ingest", asset],
         name="few_rows_were_set_aside",
         blocking=True,
         description="Every row read was landed or set aside with a reason, and few were set aside.",
     )
-    def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    def judged(context: Context, lake: LakeResource) -> dg.AssetCheckResult:
         days = days_of_run(context.run)
         landed = [item for day in days for item in read_manifest(lake.lake.landed(table, day))]
         aside = sum((Counter(item.quarantined) for item in landed), Counter())
@@ -49,7 +50,7 @@ def _days_check(asset: str, table: str) -> dg.AssetChecksDefinition:
             },
         )
 
-    return check
+    return judged
 
 
 def _lost(landed: Sequence[Landed]) -> list[str]:
@@ -60,12 +61,12 @@ def _lost(landed: Sequence[Landed]) -> list[str]:
     ]
 
 
-@dg.asset_check(
-    asset=["ingest", "raw_consent_log"],
+@check(
+    ["ingest", "raw_consent_log"],
     blocking=True,
     description="Every entry of the consent log was understood: one that was not may be a refusal.",
 )
-def every_consent_entry_is_understood(lake: LakeResource) -> dg.AssetCheckResult:
+def every_consent_entry_is_understood(_context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """While an entry is set aside, an earlier grant of that person would stay in force."""
     aside: Counter[str] = Counter()
     for item in read_manifest(raw_whole(lake.lake, CONSENT)):

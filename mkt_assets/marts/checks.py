@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from mkt_assets.check_steps import Context, check
 from mkt_assets.privacy.checks import nothing_personal
 from mkt_assets.privacy.scan_places import scan_marts
 from mkt_assets.resources import LakeResource
@@ -46,13 +47,13 @@ def spend_reconciles_with_the_lake(lake: LakeResource, warehouse: Warehouse) -> 
     )
 
 
-@dg.asset_check(
+@check(
     # every run has this mart, and nothing is published without it
-    asset=["marts", "lineage_ledger"],
+    ["marts", "lineage_ledger"],
     blocking=True,
     description="No text of any mart is personal, and every key looks like one.",
 )
-def marts_hold_nothing_personal(lake: LakeResource) -> dg.AssetCheckResult:
+def marts_hold_nothing_personal(_context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """Scan all of it, days of earlier runs too: the scan may know more by now."""
     return nothing_personal(scan_marts(lake.lake))
 

@@ -1,9 +1,10 @@
 """What must hold of guarded data before dbt may read it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import dagster as dg
 
+from mkt_assets.check_steps import Checks, Context, check, named
 from mkt_assets.ingest.set_aside import first_rows
 from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, EXPERIMENTS, too_many_aside
 from mkt_assets.partitions import days_of_run
@@ -32,16 +33,16 @@ _TOLD = {
     dg.DagsterEventType.ASSET_MATERIALIZATION,
     dg.DagsterEventType.ASSET_OBSERVATION,
 }
+#: events that are read together
+_PAGE = 100
 
 
-@dg.asset_check(
-    asset=["privacy", EVENTS],
+@check(
+    ["privacy", EVENTS],
     blocking=True,
     description="Of the rows of the source, few were set aside on the way in or by the guard.",
 )
-def few_rows_were_set_aside(
-    context: dg.AssetCheckExecutionContext, lake: LakeResource
-) -> dg.AssetCheckResult:
+def few_rows_were_set_aside(context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """What changed its type in a whole export stops the run by its name."""
     days = days_of_run(context.run)
     rows, aside = aside_by_reason(lake.lake, EVENTS, days)
@@ -55,13 +56,13 @@ def few_rows_were_set_aside(
     )
 
 
-@dg.asset_check(
-    asset=["privacy", LEDGER],
+@check(
+    ["privacy", LEDGER],
     blocking=True,
     description="Rows in = kept + without consent + cookieless + duplicate + quarantined + erased, "
     "and what the ledger says was kept or counted is what the lake's files hold.",
 )
-def every_row_is_accounted_for(lake: LakeResource) -> dg.AssetCheckResult:
+def every_row_is_accounted_for(_context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """Nothing is lost silently, in the whole ledger and in every stored partition."""
     broken = [*unbalanced(lake.lake), *unreconciled(lake.lake)]
     rows = int(waterfall(lake.lake, [])["rows_in"].sum())
@@ -72,12 +73,12 @@ def every_row_is_accounted_for(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(
-    asset=["privacy", LEDGER],
+@check(
+    ["privacy", LEDGER],
     blocking=True,
     description="All pseudonyms that are published together were made under one key.",
 )
-def one_key_for_everything(lake: LakeResource) -> dg.AssetCheckResult:
+def one_key_for_everything(_context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """Under two keys one person is two visitors, and the consent log finds only one of them."""
     under = partitions_by_key(lake.lake)
     told = ", ".join(
@@ -91,11 +92,11 @@ def one_key_for_everything(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(
-    asset=["privacy", LEDGER],
+@check(
+    ["privacy", LEDGER],
     description="Everybody who is stored can be found by identifier, to be erased or refused.",
 )
-def everybody_can_be_found(lake: LakeResource) -> dg.AssetCheckResult:
+def everybody_can_be_found(_context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """A rotation with --unlink needs the old key for as long as its people are stored."""
     ring = key_ring(settings()) if settings().has_ga4 else None
     lost = unlinked.unsearchable(lake.lake, ring) if ring else []
@@ -110,11 +111,11 @@ def everybody_can_be_found(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(
-    asset=["privacy", LEDGER],
+@check(
+    ["privacy", LEDGER],
     description="Everything that is published together was guarded under the policy in force.",
 )
-def one_policy_for_everything(lake: LakeResource) -> dg.AssetCheckResult:
+def one_policy_for_everything(_context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """A stricter policy reaches older days only when they are guarded again: a warning."""
     under, stamp = partitions_by_policy(lake.lake), settings().policy.stamp
     others = {other: n for other, n in under.items() if other != stamp}
@@ -130,12 +131,12 @@ def one_policy_for_everything(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(
-    asset=["privacy", CONSENT],
+@check(
+    ["privacy", CONSENT],
     blocking=True,
     description="Every entry of the consent log has a person and a possible time.",
 )
-def every_consent_entry_has_its_place(lake: LakeResource) -> dg.AssetCheckResult:
+def every_consent_entry_has_its_place(_context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """An entry that cannot be placed may be a refusal; until then an earlier grant would hold."""
     aside = set_aside(lake.lake, CONSENT)
     told = ", ".join(f"{n} {why}" for why, n in aside.items())
@@ -146,12 +147,14 @@ def every_consent_entry_has_its_place(lake: LakeResource) -> dg.AssetCheckResult
     )
 
 
-@dg.asset_check(
-    asset=["privacy", vault.MATCH_KEYS],
+@check(
+    ["privacy", vault.MATCH_KEYS],
     blocking=True,
     description="The latest consent of everybody in the vault grants both ad signals.",
 )
-def nobody_is_in_the_vault_without_both_grants(lake: LakeResource) -> dg.AssetCheckResult:
+def nobody_is_in_the_vault_without_both_grants(
+    _context: Context, lake: LakeResource
+) -> dg.AssetCheckResult:
     """Asked of the stored keys and the stored log, whatever the asset believed."""
     with quiet.connect(lake.lake.landing) as con:
         found = not_granted(
@@ -168,12 +171,12 @@ def nobody_is_in_the_vault_without_both_grants(lake: LakeResource) -> dg.AssetCh
     )
 
 
-@dg.asset_check(
-    asset=["privacy", vault.MATCH_KEYS],
+@check(
+    ["privacy", vault.MATCH_KEYS],
     blocking=True,
     description="Nobody but its owner may enter the vault or read a file of it.",
 )
-def the_vault_is_closed(lake: LakeResource) -> dg.AssetCheckResult:
+def the_vault_is_closed(_context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """Modes as they are on the disk."""
     loose = vault.open_places(lake.lake)
     return dg.AssetCheckResult(
@@ -194,51 +197,78 @@ def nothing_personal(found: Sequence[Finding]) -> dg.AssetCheckResult:
     )
 
 
-def metadata_of(context: dg.AssetCheckExecutionContext, stage: str = "") -> Iterator[str]:
-    """What the run has told Dagster so far of its assets, or of those of one stage, as stored."""
-    for event in context.instance.all_logs(context.run.run_id, of_type=_TOLD):
-        if str(event.step_key).startswith(stage):
-            yield event.to_json()
+def metadata_of(context: Context, *, since: dg.AssetCheckKey | None = None) -> Iterator[str]:
+    """What the run has told Dagster of its assets, newest first, as stored.
 
-
-def _scan_check(table: str) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=["privacy", table],
-        name="holds_nothing_personal",
-        blocking=True,
-        description="No text of the guarded rows is personal, and every key looks like one.",
-    )
-    def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
-        return nothing_personal(
-            scan_places.scan_guarded(lake.lake, table, days_of_run(context.run))
+    Args:
+        context: of a check of the run.
+        since: what was told before this check's verdict is left out.
+    """
+    cursor: str | None = None
+    while True:
+        page = context.instance.get_records_for_run(
+            context.run.run_id, cursor, _TOLD, limit=_PAGE, ascending=False
         )
+        for record in page.records:
+            if since and _verdict_of(record.event_log_entry) == since:
+                return
+            yield record.event_log_entry.to_json()
+        if not page.has_more:
+            return
+        cursor = page.cursor
 
-    return check
+
+def _verdict_of(entry: dg.EventLogEntry) -> dg.AssetCheckKey | None:
+    """The check whose verdict an event is."""
+    if entry.dagster_event_type is not dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        return None
+    return entry.get_dagster_event().asset_check_evaluation_data.asset_check_key
 
 
-_SCANNED = [
-    *([EVENTS, COOKIELESS, AD_REFUSALS] if settings().has_ga4 else []),
-    *([CONSENT] if settings().has_ga4 and settings().has_consent_log else []),
-    *([ADS] if settings().has_ads else []),
-    *([EXPERIMENTS] if settings().has_experiments else []),
-    LEDGER,
-]
+def _scan_check(*tables: str) -> Checks:
+    """Tables that one asset's step makes, scanned together: a scan costs more than most tables."""
+    specs = {
+        table: dg.AssetCheckSpec(
+            "holds_nothing_personal",
+            asset=["privacy", table],
+            blocking=True,
+            description="No text of the guarded rows is personal, and every key looks like one.",
+        )
+        for table in tables
+    }
+
+    def judge(
+        context: Context, lake: LakeResource, asked: Collection[dg.AssetCheckKey]
+    ) -> Iterator[dg.AssetCheckResult]:
+        chosen = [table for table, spec in specs.items() if spec.key in asked]
+        scans = scan_places.scan_guarded(lake.lake, chosen, days_of_run(context.run))
+        for table, found in scans.items():
+            yield named(nothing_personal(found), specs[table].key)
+
+    return Checks(tuple(specs.values()), judge)
+
 
 CHECKS = [
-    *map(_scan_check, _SCANNED),
-    *([few_rows_were_set_aside] if settings().has_ga4 else []),
-    every_row_is_accounted_for,
-    one_key_for_everything,
-    everybody_can_be_found,
-    one_policy_for_everything,
     *(
-        [every_consent_entry_has_its_place]
+        [few_rows_were_set_aside, _scan_check(EVENTS, COOKIELESS, AD_REFUSALS)]
+        if settings().has_ga4
+        else []
+    ),
+    *(
+        [every_consent_entry_has_its_place, _scan_check(CONSENT)]
         if settings().has_ga4 and settings().has_consent_log
         else []
     ),
+    *([_scan_check(ADS)] if settings().has_ads else []),
+    *([_scan_check(EXPERIMENTS)] if settings().has_experiments else []),
     *(
         [nobody_is_in_the_vault_without_both_grants, the_vault_is_closed]
         if settings().has_contacts
         else []
     ),
+    every_row_is_accounted_for,
+    one_key_for_everything,
+    everybody_can_be_found,
+    one_policy_for_everything,
+    _scan_check(LEDGER),
 ]

@@ -3,6 +3,8 @@
 import dagster as dg
 import duckdb
 
+from mkt_assets.activation.checks import nothing_personal_leaves
+from mkt_assets.check_steps import Context, check
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.privacy.checks import metadata_of, nothing_personal
 from mkt_assets.privacy.scan_places import scan_events, scan_version
@@ -12,12 +14,12 @@ from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings
 
 
-@dg.asset_check(
-    asset=["publish", "bi_snapshot"],
+@check(
+    ["publish", "bi_snapshot"],
     blocking=True,
     description="The file behind the link opens read-only and holds every table that it announces.",
 )
-def opens_and_is_complete(lake: LakeResource) -> dg.AssetCheckResult:
+def opens_and_is_complete(_context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """Open the published file as a BI tool would."""
     wanted = {*published_marts(settings()), "publication"}
     wanted |= {REGISTRY[path].name for path in published_models(settings())}
@@ -33,17 +35,15 @@ def opens_and_is_complete(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(
-    asset=["publish", "bi_snapshot"],
+@check(
+    ["publish", "bi_snapshot"],
     blocking=True,
     description="The published file, its Parquet twins and their metadata hold nothing personal.",
 )
-def published_nothing_personal(
-    context: dg.AssetCheckExecutionContext, lake: LakeResource
-) -> dg.AssetCheckResult:
+def published_nothing_personal(context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """Scan the bytes that readers open; what they and other metadata say was scanned before."""
     version = (lake.lake.serving / LINK).resolve()
-    metadata = metadata_of(context, "publish")
+    metadata = metadata_of(context, since=nothing_personal_leaves.specs[0].key)
     return nothing_personal([*scan_version(lake.lake, version), *scan_events(lake.lake, metadata)])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from mkt_assets.calendar_days import last_complete_day, late_window
+from mkt_assets.check_steps import Check, Context, check
 from mkt_assets.contracts import REGISTRY
 from mkt_assets.ingest.sources import ADS, EVENTS, read_manifest
 from mkt_assets.marts.column_lineage import STORED, stored_parents
@@ -53,7 +54,7 @@ _TRAILING = [
 ]
 
 
-def _days(context: dg.AssetCheckExecutionContext) -> list[date]:
+def _days(context: Context) -> list[date]:
     """The days of the run, or for a run that names none those that may still change."""
     first, last = late_window(settings(), last_complete_day(settings()))
     span = range((last - first).days + 1)
@@ -91,7 +92,7 @@ def _result(
 
 
 def _written(
-    context: dg.AssetCheckExecutionContext,
+    context: Context,
     lake: LakeResource,
     name: str,
     days: Sequence[date],
@@ -126,7 +127,7 @@ def _written(
     can_subset=True,
 )
 def data_contracts(
-    context: dg.AssetCheckExecutionContext, lake: LakeResource, warehouse: Warehouse
+    context: Context, lake: LakeResource, warehouse: Warehouse
 ) -> Iterator[dg.AssetCheckResult]:
     """Every suite in one step, since importing Great Expectations costs more than running it."""
     asked = {key.asset_key for key in context.selected_asset_check_keys}
@@ -168,15 +169,15 @@ def data_contracts(
         )
 
 
-def _volume_check(table: str) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=["privacy", table],
+def _volume_check(table: str) -> Check:
+    @check(
+        ["privacy", table],
         name="brought_as_many_rows_as_usual",
         blocking=True,
         description="As many rows as the same weekday of the weeks before, and not none at all; "
         "only a day that is suddenly empty stops the run.",
     )
-    def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    def judged(context: Context, lake: LakeResource) -> dg.AssetCheckResult:
         days = _days(context)
         fates = by_day(lake.lake, table, volume.days_needed(days))
         came = zip(fates["day"], fates["rows_in"], strict=True)
@@ -190,34 +191,34 @@ def _volume_check(table: str) -> dg.AssetChecksDefinition:
         page = _written(context, lake, f"volume_of_{table}", days, found)
         return _result(found, page, f"{len(days)} days are as usual, or have no weeks before them")
 
-    return check
+    return judged
 
 
-def _rows_check(table: str, rules: Sequence[RowRule], key: str) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=["privacy", table],
+def _rows_check(table: str, rules: Sequence[RowRule], key: str) -> Check:
+    @check(
+        ["privacy", table],
         name=_CONTRACT,
         blocking=True,
         description="Columns, types, nulls, bounds and consent of every row of the run's days.",
     )
-    def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    def judged(context: Context, lake: LakeResource) -> dg.AssetCheckResult:
         days = _days(context)
         found = showable(judge_rows(lake.lake, table, days, rules, key))
         page = _written(context, lake, f"rows_of_{table}", days, found)
         return _result(found, page, f"{len(found)} rules hold")
 
-    return check
+    return judged
 
 
-def _columns_check(asset: str, table: str) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=["ingest", asset],
+def _columns_check(asset: str, table: str) -> Check:
+    @check(
+        ["ingest", asset],
         name="has_the_columns_of_the_last_run",
         blocking=True,
         description="No column of the input is gone, new or of another type; only a gone column "
         "that a published metric is made of stops the run.",
     )
-    def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    def judged(context: Context, lake: LakeResource) -> dg.AssetCheckResult:
         days = _days(context)
         before = schema_changes.last_seen(lake.lake, table)
         now = schema_changes.newest(
@@ -237,7 +238,7 @@ def _columns_check(asset: str, table: str) -> dg.AssetChecksDefinition:
         page = _written(context, lake, f"columns_of_{table}", days, found)
         return _result(found, page, "as before" if before else "nothing to compare with yet")
 
-    return check
+    return judged
 
 
 def _downstream() -> schema_changes.Downstream:

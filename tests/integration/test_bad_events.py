@@ -175,10 +175,9 @@ def test_an_event_of_the_future_is_taken_once_its_time_has_come(tmp_path: Path) 
 
 def test_a_type_that_changed_in_the_whole_export_stops_the_run_by_its_name(tmp_path: Path) -> None:
     guarded(tmp_path, [event(n, event_params={"a": n}) for n in range(40)])
-    context = SimpleNamespace(run=SimpleNamespace(tags=range_tags(DAY, DAY)))
-    check: Any = checks.few_rows_were_set_aside
+    context: Any = SimpleNamespace(run=SimpleNamespace(tags=range_tags(DAY, DAY)))
     lake = LakeResource(root=str(tmp_path / "data"))
-    told = check.op.compute_fn.decorated_fn(context, lake)
+    told = checks.few_rows_were_set_aside(context, lake)
     assert not told.passed
     assert "40 of 40 rows were set aside (40 wrong_type_event_params)" in told.description
     assert "MKT_QUARANTINE_LIMIT" in told.description

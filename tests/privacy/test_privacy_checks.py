@@ -6,14 +6,16 @@ import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from mkt_assets.activation.checks import payload_is_valid_and_traceable
 from mkt_assets.calendar_days import last_complete_day
+from mkt_assets.check_steps import Check, Context
 from mkt_assets.partitions import range_tags
 from mkt_assets.privacy import checks
 from mkt_assets.privacy.lineage import FATES, ledger_rows
@@ -75,31 +77,31 @@ def test_rows_that_the_guard_set_aside_count_against_the_limit(lake: LakeResourc
 
 def test_what_the_ledger_says_must_be_what_is_stored(lake: LakeResource) -> None:
     enter(lake, 1)
-    assert checks.every_row_is_accounted_for(lake).passed
+    assert _asked(checks.every_row_is_accounted_for, lake).passed
     lake.lake.partition("events", date(2025, 3, 1)).unlink()
-    told = checks.every_row_is_accounted_for(lake)
+    told = _asked(checks.every_row_is_accounted_for, lake)
     assert not told.passed
     assert "mkt run --date 2025-03-01" in told.description
 
 
 def test_partitions_under_two_keys_are_not_published_together(lake: LakeResource) -> None:
-    assert checks.one_key_for_everything(lake).passed
+    assert _asked(checks.one_key_for_everything, lake).passed
     for day, key in ((1, "k1"), (2, "k1"), (3, "k2")):
         enter(lake, day, key=key)
-    told = checks.one_key_for_everything(lake)
+    told = _asked(checks.one_key_for_everything, lake)
     assert not told.passed
     for words in ("2 of 3 partitions under key 'k1'", "rotation under way", "mkt rotate-keys"):
         assert words in told.description
     for day in (1, 2):
         enter(lake, day, key="k2")
-    assert checks.one_key_for_everything(lake).passed
+    assert _asked(checks.one_key_for_everything, lake).passed
 
 
 def test_days_under_another_policy_are_a_warning(lake: LakeResource) -> None:
     enter(lake, 1)
-    assert checks.one_policy_for_everything(lake).passed
+    assert _asked(checks.one_policy_for_everything, lake).passed
     enter(lake, 2, policy="2-abcdef01")
-    told = checks.one_policy_for_everything(lake)
+    told = _asked(checks.one_policy_for_everything, lake)
     assert not told.passed
     assert told.severity.value == "WARN"
     assert "of 2 partitions 1 under policy 2-abcdef01" in told.description
@@ -118,9 +120,9 @@ def _checked(lake: LakeResource, day: date, lineage_ids: list[str]) -> Any:
     return _asked(payload_is_valid_and_traceable, lake, day)
 
 
-def _asked(check: Any, lake: LakeResource, day: date) -> Any:
-    context = SimpleNamespace(run=SimpleNamespace(tags=range_tags(day, day)))
-    return check.op.compute_fn.decorated_fn(context, lake)
+def _asked(check: Check, lake: LakeResource, day: date = date(2025, 3, 1)) -> dg.AssetCheckResult:
+    tags = range_tags(day, day)
+    return check(cast("Context", SimpleNamespace(run=SimpleNamespace(tags=tags))), lake)
 
 
 def test_a_payload_whose_lineage_resolves_nowhere_fails(lake: LakeResource) -> None:

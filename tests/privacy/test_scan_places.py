@@ -153,16 +153,38 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 def test_only_the_days_of_the_run_are_scanned(lake: Lake) -> None:
     parquet(lake.partition("events", DAY), BAD)
     parquet(lake.partition("events", NEXT), "select 'fine' as note")
-    assert scan_places.scan_guarded(lake, "events", [NEXT]) == []
+    assert scan_places.scan_guarded(lake, ["events"], [NEXT]) == {"events": []}
     for days in ([DAY], [DAY, NEXT], []):
-        (finding,) = scan_places.scan_guarded(lake, "events", days)
+        ((finding,),) = scan_places.scan_guarded(lake, ["events"], days).values()
         assert finding.place == f"lake/events/event_date={DAY}/events.parquet"
-    assert scan_places.scan_guarded(lake, "consent_log", [DAY]) == []
+    assert scan_places.scan_guarded(lake, ["consent_log"], [DAY]) == {"consent_log": []}
 
 
 def test_a_table_without_days_is_scanned_whole(lake: Lake) -> None:
     parquet(lake.whole("consent_log"), BAD)
-    assert len(scan_places.scan_guarded(lake, "consent_log", [DAY])) == 1
+    assert len(scan_places.scan_guarded(lake, ["consent_log"], [DAY])["consent_log"]) == 1
+
+
+def test_tables_that_are_scanned_together_are_told_apart(lake: Lake) -> None:
+    parquet(lake.partition("events", DAY), "select 'fine' as note")
+    parquet(lake.partition("cookieless_daily", DAY), BAD)
+    asked = ["events", "cookieless_daily", "ad_refusals"]
+    found = scan_places.scan_guarded(lake, asked, [DAY])
+    assert {table: len(here) for table, here in found.items()} == {
+        "events": 0,
+        "cookieless_daily": 1,
+        "ad_refusals": 0,
+    }
+
+
+@pytest.mark.parametrize("other", ["1 as n, 'fine' as note", "'fine' as n", "'x' as n, 1 as note"])
+def test_a_published_table_whose_twin_has_other_columns_is_scanned(lake: Lake, other: str) -> None:
+    twin = lake.serving / "parquet" / "v-1" / "kpi_daily.parquet"
+    version = lake.serving / "v-1.duckdb"
+    database(version, "kpi_daily", f"select {other}")
+    parquet(twin, f"select 1 as n, '{EMAIL}' as note")
+    (finding,) = scan_places.scan_version(lake, version)
+    assert (finding.place, finding.column) == ("serving/parquet/v-1/kpi_daily.parquet", "note")
 
 
 def test_published_bytes_are_scanned_in_both_formats(lake: Lake) -> None:
