@@ -134,6 +134,8 @@ def print_table(seen: dict[str, list[tuple[float, float, int]]]) -> None:
 def _cost(ratios: Sequence[float]) -> str:
     if not any(ratios):
         return ""
+    if len(ratios) == 1:
+        return f"{ratios[0]:+.0%}"
     low, middle, high = statistics.quantiles(ratios, method="inclusive")
     return f"{middle:+.0%} ({low:+.0%} to {high:+.0%})"
 

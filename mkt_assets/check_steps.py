@@ -1,48 +1,42 @@
 """Asset checks that share a step of the run: a step costs more than most of them.
 
-All checks of an asset are one step, whichever stage holds the asset to them; each can still be
-asked for alone. What stays out: which checks there are.
+Of an asset those that block are one step and those that warn another, whichever stage holds the
+asset to them; each can still be asked for alone, and one that raises takes no verdict from the
+others. What stays out: which checks there are; those that need more than the lake are steps of
+their own.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
+from mkt_assets.errors import MktError
 from mkt_assets.resources import LakeResource
 
 Context = dg.AssetCheckExecutionContext
 Judge = Callable[[Context, LakeResource], dg.AssetCheckResult]
-#: what of some checks is asked for in this run, and a result for each of those
-JudgeAll = Callable[
-    [Context, LakeResource, Collection[dg.AssetCheckKey]], Iterable[dg.AssetCheckResult]
-]
 
 
 @dataclass(frozen=True)
-class Checks:
-    """Checks that one function judges, in the step of the asset of the first."""
+class Check:
+    """A check of an asset, which can be called as a function of the run and the lake."""
 
-    specs: tuple[dg.AssetCheckSpec, ...]
-    judge: JudgeAll
+    spec: dg.AssetCheckSpec
+    judge: Judge
 
     @property
     def step(self) -> str:
-        """The name of the step, after its asset."""
-        return "__".join((*self.specs[0].asset_key.path, "checks"))
-
-
-@dataclass(frozen=True)
-class Check(Checks):
-    """A single check, which can be called as a function of the run and the lake."""
-
-    ask: Judge
+        """The name of its step, after the asset and what happens if it does not pass."""
+        kind = "checks" if self.spec.blocking else "warnings"
+        return "__".join((*self.spec.asset_key.path, kind))
 
     def __call__(self, context: Context, lake: LakeResource) -> dg.AssetCheckResult:
-        """The verdict, without the names that Dagster wants."""
-        return self.ask(context, lake)
+        """The verdict, with the names that Dagster wants."""
+        found = self.judge(context, lake)
+        return found._replace(asset_key=self.spec.asset_key, check_name=self.spec.name)
 
 
 def check(asset: Sequence[str], *, name: str = "", **told: Any) -> Callable[[Judge], Check]:
@@ -54,48 +48,41 @@ def check(asset: Sequence[str], *, name: str = "", **told: Any) -> Callable[[Jud
         told: whatever else an ``AssetCheckSpec`` takes, such as ``blocking`` and ``description``.
     """
 
-    def made(ask: Judge) -> Check:
-        spec = dg.AssetCheckSpec(name or ask.__name__, asset=dg.AssetKey(asset), **told)
-
-        def judge(
-            context: Context,
-            lake: LakeResource,
-            asked: Collection[dg.AssetCheckKey],  # noqa: ARG001  it is this one
-        ) -> Iterator[dg.AssetCheckResult]:
-            yield named(ask(context, lake), spec.key)
-
-        return Check((spec,), judge, ask)
+    def made(judge: Judge) -> Check:
+        spec = dg.AssetCheckSpec(name or judge.__name__, asset=dg.AssetKey(asset), **told)
+        return Check(spec, judge)
 
     return made
 
 
-def named(result: dg.AssetCheckResult, key: dg.AssetCheckKey) -> dg.AssetCheckResult:
-    """The result of a check of several, with its name."""
-    return result._replace(asset_key=key.asset_key, check_name=key.name)
-
-
 def in_steps(
-    checks: Iterable[Checks | dg.AssetChecksDefinition],
+    checks: Iterable[Check | dg.AssetChecksDefinition],
 ) -> list[dg.AssetChecksDefinition]:
-    """The checks as Dagster takes them, one step an asset; what is a step already stays so."""
-    steps: defaultdict[str, list[Checks]] = defaultdict(list)
+    """The checks as Dagster takes them; what is a step already stays so."""
+    steps: defaultdict[str, list[Check]] = defaultdict(list)
     made: list[dg.AssetChecksDefinition] = []
     for one in checks:
-        if isinstance(one, Checks):
+        if isinstance(one, Check):
             steps[one.step].append(one)
         else:
             made.append(one)
     return made + [_step(name, together) for name, together in steps.items()]
 
 
-def _step(name: str, together: Sequence[Checks]) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(
-        name=name, specs=[spec for one in together for spec in one.specs], can_subset=True
-    )
+def _step(name: str, together: Sequence[Check]) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(name=name, specs=[one.spec for one in together], can_subset=True)
     def step(context: Context, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+        raised: dict[str, Exception] = {}
         for one in together:
-            keys = {spec.key for spec in one.specs}
-            if asked := keys & set(context.selected_asset_check_keys):
-                yield from one.judge(context, lake, asked)
+            if one.spec.key in context.selected_asset_check_keys:
+                try:
+                    verdict = one(context, lake)
+                except Exception as error:  # noqa: BLE001  raised below, when all were asked
+                    raised[one.spec.name] = error
+                else:
+                    yield verdict
+        if raised:
+            first = next(iter(raised.values()))
+            raise MktError(f"{', '.join(raised)} could not be asked: {first}") from first
 
     return step

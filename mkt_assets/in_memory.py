@@ -1,10 +1,14 @@
-"""DuckDB without a database: questions to files and frames."""
+"""DuckDB without a database: small questions to files.
+
+Limits: a process that forked after a question hangs at its next one, so nothing here forks; large
+results would stay in memory and be spilled beside the process, so those open a DuckDB of their own.
+"""
 
 import duckdb
 
 
 def asking() -> duckdb.DuckDBPyConnection:
-    """A connection for a question or two, to be closed; its tables and views are its own.
+    """A connection for a small question or two, to be closed; what it makes must be temporary.
 
     It is a cursor of the process's one DuckDB in memory, since to open another takes 30 ms.
     """

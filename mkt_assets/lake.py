@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
 from mkt_assets.contract_checks import violations
 from mkt_assets.contracts import Table
 from mkt_assets.errors import MktError
-from mkt_assets.in_memory import asking
 from mkt_assets.locks import process_with
 
 _CLOSED = 0o700
@@ -178,7 +178,7 @@ class Lake:
             )
         typed = ", ".join(f'cast("{c.name}" as {c.type}) as "{c.name}"' for c in table.columns)
         target = self.model(table.path)
-        with asking() as con, replacing(target) as writing:
+        with duckdb.connect() as con, replacing(target) as writing:
             con.register("computed", frame)
             con.execute(
                 f"copy (select {typed} from computed) to '{sql_text(writing)}' "

@@ -41,20 +41,21 @@ def verdicts(done: dg.ExecuteInProcessResult) -> dict[str, bool]:
     return {e.check_name: e.passed for e in done.get_asset_check_evaluations()}
 
 
-def test_all_checks_of_an_asset_are_one_step(tmp_path: Path) -> None:
-    here = [made("unique", passed=True), made("complete", passed=False, blocking=False)]
-    done = run(tmp_path, *here, made("sums", passed=True, asset="total"))
+def test_what_blocks_at_an_asset_is_one_step_and_what_warns_another(tmp_path: Path) -> None:
+    here = [made("unique", passed=True), made("known", passed=True)]
+    warns = made("complete", passed=False, blocking=False)
+    done = run(tmp_path, *here, warns, made("sums", passed=True, asset="total"))
     assert done.success
     steps = {event.step_key for event in done.all_events if event.is_step_success}
-    assert steps == {"rows", "total", "rows__checks", "total__checks"}
-    assert verdicts(done) == {"unique": True, "complete": False, "sums": True}
+    assert steps == {"rows", "total", "rows__checks", "rows__warnings", "total__checks"}
+    assert verdicts(done) == {"unique": True, "known": True, "complete": False, "sums": True}
     told = {e.check_name: e.description for e in done.get_asset_check_evaluations()}
     assert told["complete"] == "said by complete"
 
 
 def test_each_check_of_a_step_can_be_asked_for_alone(tmp_path: Path) -> None:
     unique = made("unique", passed=True)
-    asked = dg.AssetSelection.checks(unique.specs[0].key)
+    asked = dg.AssetSelection.checks(unique.spec.key)
     done = run(tmp_path, unique, made("complete", passed=False), asked=asked)
     assert done.success
     assert verdicts(done) == {"unique": True}
@@ -72,6 +73,34 @@ def test_one_blocking_check_of_a_step_stops_what_is_made_of_the_asset(
     assert not done.asset_materializations_for_node("total")
 
 
+def broken(name: str, *, blocking: bool) -> Check:
+    @check(["rows"], name=name, blocking=blocking)
+    def judged(_context: Context, _lake: LakeResource) -> dg.AssetCheckResult:
+        raise ValueError(f"{name} has no answer")
+
+    return judged
+
+
+def test_a_check_that_raises_stops_the_run_and_takes_no_verdict_from_the_others(
+    tmp_path: Path,
+) -> None:
+    around = made("unique", passed=False), made("complete", passed=True)
+    done = run(tmp_path, broken("odd", blocking=True), *around, broken("strange", blocking=True))
+    assert not done.success
+    assert verdicts(done) == {"unique": False, "complete": True}
+    assert not done.asset_materializations_for_node("total")
+    (failure,) = (e.step_failure_data for e in done.all_events if e.is_step_failure)
+    told = failure.error.to_string() if failure.error else ""
+    assert "odd, strange could not be asked: odd has no answer" in told
+
+
+def test_a_warning_that_raises_does_not_keep_others_from_the_asset(tmp_path: Path) -> None:
+    done = run(tmp_path, made("unique", passed=True), broken("odd", blocking=False))
+    assert not done.success
+    assert verdicts(done) == {"unique": True}
+    assert done.asset_materializations_for_node("total")
+
+
 def test_what_a_run_told_since_a_check_is_found_however_much_it_is(tmp_path: Path) -> None:
     seen: dict[str, list[str]] = {}
     many = dg.multi_asset(
@@ -85,7 +114,7 @@ def test_what_a_run_told_since_a_check_is_found_however_much_it_is(tmp_path: Pat
     @check(["a0"], additional_deps=[f"a{n}" for n in range(1, 150)])
     def late(context: Context, _lake: LakeResource) -> dg.AssetCheckResult:
         seen["all"] = list(metadata_of(context))
-        seen["since"] = list(metadata_of(context, since=early.specs[0].key))
+        seen["since"] = list(metadata_of(context, since=early.spec.key))
         return dg.AssetCheckResult(passed=True)
 
     done = dg.materialize(

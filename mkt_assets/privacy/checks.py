@@ -1,10 +1,10 @@
 """What must hold of guarded data before dbt may read it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from mkt_assets.check_steps import Checks, Context, check, named
+from mkt_assets.check_steps import Check, Context, check
 from mkt_assets.ingest.set_aside import first_rows
 from mkt_assets.ingest.sources import ADS, CONSENT, EVENTS, EXPERIMENTS, too_many_aside
 from mkt_assets.partitions import days_of_run
@@ -202,7 +202,8 @@ def metadata_of(context: Context, *, since: dg.AssetCheckKey | None = None) -> I
 
     Args:
         context: of a check of the run.
-        since: what was told before this check's verdict is left out.
+        since: what was told before this check's verdict is left out; nothing is told meanwhile,
+            as the steps of a run come one after the other.
     """
     cursor: str | None = None
     while True:
@@ -225,50 +226,44 @@ def _verdict_of(entry: dg.EventLogEntry) -> dg.AssetCheckKey | None:
     return entry.get_dagster_event().asset_check_evaluation_data.asset_check_key
 
 
-def _scan_check(*tables: str) -> Checks:
-    """Tables that one asset's step makes, scanned together: a scan costs more than most tables."""
-    specs = {
-        table: dg.AssetCheckSpec(
-            "holds_nothing_personal",
-            asset=["privacy", table],
-            blocking=True,
-            description="No text of the guarded rows is personal, and every key looks like one.",
+def _scan_check(table: str) -> Check:
+    @check(
+        ["privacy", table],
+        name="holds_nothing_personal",
+        blocking=True,
+        description="No text of the guarded rows is personal, and every key looks like one.",
+    )
+    def judged(context: Context, lake: LakeResource) -> dg.AssetCheckResult:
+        return nothing_personal(
+            scan_places.scan_guarded(lake.lake, table, days_of_run(context.run))
         )
-        for table in tables
-    }
 
-    def judge(
-        context: Context, lake: LakeResource, asked: Collection[dg.AssetCheckKey]
-    ) -> Iterator[dg.AssetCheckResult]:
-        chosen = [table for table, spec in specs.items() if spec.key in asked]
-        scans = scan_places.scan_guarded(lake.lake, chosen, days_of_run(context.run))
-        for table, found in scans.items():
-            yield named(nothing_personal(found), specs[table].key)
+    return judged
 
-    return Checks(tuple(specs.values()), judge)
 
+_SCANNED = [
+    *([EVENTS, COOKIELESS, AD_REFUSALS] if settings().has_ga4 else []),
+    *([CONSENT] if settings().has_ga4 and settings().has_consent_log else []),
+    *([ADS] if settings().has_ads else []),
+    *([EXPERIMENTS] if settings().has_experiments else []),
+    LEDGER,
+]
 
 CHECKS = [
+    *map(_scan_check, _SCANNED),
+    *([few_rows_were_set_aside] if settings().has_ga4 else []),
+    every_row_is_accounted_for,
+    one_key_for_everything,
+    everybody_can_be_found,
+    one_policy_for_everything,
     *(
-        [few_rows_were_set_aside, _scan_check(EVENTS, COOKIELESS, AD_REFUSALS)]
-        if settings().has_ga4
-        else []
-    ),
-    *(
-        [every_consent_entry_has_its_place, _scan_check(CONSENT)]
+        [every_consent_entry_has_its_place]
         if settings().has_ga4 and settings().has_consent_log
         else []
     ),
-    *([_scan_check(ADS)] if settings().has_ads else []),
-    *([_scan_check(EXPERIMENTS)] if settings().has_experiments else []),
     *(
         [nobody_is_in_the_vault_without_both_grants, the_vault_is_closed]
         if settings().has_contacts
         else []
     ),
-    every_row_is_accounted_for,
-    one_key_for_everything,
-    everybody_can_be_found,
-    one_policy_for_everything,
-    _scan_check(LEDGER),
 ]

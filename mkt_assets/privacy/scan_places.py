@@ -18,6 +18,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mkt_assets.contracts import forms_of
 from mkt_assets.errors import MktError
@@ -46,17 +48,11 @@ _PREFIX_OF_MODELS: Final = "models"
 _MARTS: Final = "marts"
 
 
-def scan_guarded(
-    lake: Lake, tables: Iterable[str], days: Sequence[date] = ()
-) -> dict[str, list[Finding]]:
-    """What was found in each guarded table: in the partitions of ``days``, or in all of it."""
-    folders = {table: lake.guarded / table for table in tables}
-    files = {table: _files_of(folder, days) for table, folder in folders.items()}
+def scan_guarded(lake: Lake, table: str, days: Sequence[date] = ()) -> list[Finding]:
+    """A guarded table: the partitions of ``days``, or all of it where none are given."""
+    folder = lake.guarded / table
     with _connected(lake) as con:
-        whole = [_folder(lake, folders[table], here) for table, here in files.items() if here]
-        if not scan_tables(con, whole):
-            return {table: [] for table in folders}
-        return {table: _scan_folder(con, lake, folders[table], files[table]) for table in folders}
+        return _scan_folder(con, lake, folder, _files_of(folder, days))
 
 
 def scan_models(lake: Lake, paths: Iterable[str]) -> list[Finding]:
@@ -78,7 +74,7 @@ def scan_version(lake: Lake, version: Path) -> list[Finding]:
         tables = _tables(con, lake, version)
         twins = {(_MARTS, file.stem): _parquet(lake, file) for file in files}
         asked = {name: [d[name] for d in (tables, twins) if name in d] for name in tables | twins}
-        if not scan_tables(con, map(_together, asked.values())):
+        if not scan_tables(con, [one for alike in asked.values() for one in _together(con, alike)]):
             return []
         return [*scan_tables(con, tables.values()), *scan_tables(con, twins.values())]
 
@@ -160,10 +156,14 @@ def _scan_database(
         return scan_tables(con, _tables(con, lake, file, schema).values())
 
 
-def _together(alike: Sequence[Scanned]) -> Scanned:
-    """The same table at two places as one: a query costs more than the rows of most tables."""
-    rows = " union all by name ".join(f"select * from {one.relation}" for one in alike)
-    return Scanned(f"({rows})", alike[0].place, alike[0].forms)
+def _together(con: duckdb.DuckDBPyConnection, alike: Sequence[Scanned]) -> Iterator[Scanned]:
+    """Tables of the same columns as one, since a query costs more than the rows of most tables."""
+    columns = [quietly(con, f"describe from {one.relation}") for one in alike]
+    if any(told != columns[0] for told in columns):
+        yield from alike
+        return
+    rows = " union all ".join(f"from {one.relation}" for one in alike)
+    yield Scanned(f"({rows})", alike[0].place, alike[0].forms)
 
 
 @contextmanager
@@ -207,15 +207,29 @@ def _scan_folder(
     con: duckdb.DuckDBPyConnection, lake: Lake, folder: Path, files: Sequence[Path]
 ) -> list[Finding]:
     """The files of one table together; where something is found, each by itself, to name it."""
-    if not files or not scan_tables(con, [_folder(lake, folder, files)]):
+    if not files:
+        return []
+    listed = ", ".join(f"'{sql_text(file)}'" for file in files)
+    relation = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
+    whole = Scanned(relation, _named(lake, folder), forms_of(folder.name))
+    if _have_one_type_a_column(lake, files) and not scan_tables(con, [whole]):
         return []
     return scan_tables(con, [_parquet(lake, file, folder.name) for file in files])
 
 
-def _folder(lake: Lake, folder: Path, files: Sequence[Path]) -> Scanned:
-    listed = ", ".join(f"'{sql_text(file)}'" for file in files)
-    relation = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
-    return Scanned(relation, _named(lake, folder), forms_of(folder.name))
+def _have_one_type_a_column(lake: Lake, files: Sequence[Path]) -> bool:
+    """Whether no column changes its type: DuckDB would take one that fits all, and read no text."""
+    types: dict[str, pa.DataType] = {}
+    for file in files:
+        try:
+            schema = pq.read_schema(file)
+        except (OSError, pa.ArrowException) as error:
+            raise MktError(
+                f"{_named(lake, file)} is no Parquet ({error}): make it again"
+            ) from error
+        if any(types.setdefault(column.name, column.type) != column.type for column in schema):
+            return False
+    return True
 
 
 def _parquet(lake: Lake, file: Path, table: str | None = None) -> Scanned:

@@ -43,7 +43,7 @@ def opens_and_is_complete(_context: Context, lake: LakeResource) -> dg.AssetChec
 def published_nothing_personal(context: Context, lake: LakeResource) -> dg.AssetCheckResult:
     """Scan the bytes that readers open; what they and other metadata say was scanned before."""
     version = (lake.lake.serving / LINK).resolve()
-    metadata = metadata_of(context, since=nothing_personal_leaves.specs[0].key)
+    metadata = metadata_of(context, since=nothing_personal_leaves.spec.key)
     return nothing_personal([*scan_version(lake.lake, version), *scan_events(lake.lake, metadata)])
 
 
