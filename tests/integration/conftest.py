@@ -1,19 +1,22 @@
 """The product run as its users run it: its own commands, in a folder of their own.
 
 A run of the graph costs half a minute, so each is made once a session, whatever the xdist workers.
+To parse the dbt project costs half as much again, and dbt believes what it parsed only where its
+folders are called the same: one link stands for the home in use, and homes share what was parsed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import pytest
@@ -25,6 +28,8 @@ from mkt_assets.publish.snapshot import LINK
 #: a run takes half a minute; one that takes ten hangs
 TIMEOUT_SECONDS = 600
 _PROGRAMS = Path(sys.executable).parent
+#: what dbt leaves of the project's files, and checks before it believes it
+_PARSED = ("manifest.json", "partial_parse.msgpack")
 
 Told = dict[str, Any]
 
@@ -33,8 +38,13 @@ Told = dict[str, Any]
 class Product:
     """One installation: a home folder with its data, and the settings in force."""
 
+    #: this worker's own folder
+    worker: ClassVar[Path]
+
     home: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    #: nothing is known here that was not made here
+    is_newcomer: bool = False
 
     @property
     def data(self) -> Path:
@@ -48,8 +58,26 @@ class Product:
     def environment(self) -> dict[str, str]:
         """The developer's environment without this platform's and Dagster's own variables."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MKT_", "DAGSTER_"))}
+        data = self.data if self.is_newcomer else self._in_use() / "data"
         # two cores and several processes: libraries that each start a thread a core thrash
-        return kept | {"OMP_NUM_THREADS": "1", "MKT_DATA_DIR": str(self.data)} | {**self.settings}
+        return kept | {"OMP_NUM_THREADS": "1", "MKT_DATA_DIR": str(data)} | {**self.settings}
+
+    def _in_use(self) -> Path:
+        """The link that stands for whichever home is in use; what another parsed is taken there."""
+        known, here, link = self.worker / "parsed", self.data / "dbt", self.worker / "in-use"
+        if known.is_dir() and not (here / _PARSED[0]).is_file():
+            shutil.copytree(known, here, dirs_exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.home)
+        return link
+
+    def _share_what_is_parsed(self) -> None:
+        known, here = self.worker / "parsed", self.data / "dbt"
+        if self.is_newcomer or known.is_dir() or not all((here / p).is_file() for p in _PARSED):
+            return
+        known.mkdir()
+        for name in _PARSED:
+            shutil.copyfile(here / name, known / name)
 
     def start(self, program: str, *arguments: object, cwd: Path | None = None) -> Any:
         """Start a program of this Python environment; the home has no ``.env``."""
@@ -66,7 +94,9 @@ class Product:
 
     def run(self, program: str, *arguments: object, cwd: Path | None = None) -> Told:
         """Run a program to its end."""
-        return ended(self.start(program, *arguments, cwd=cwd))
+        done = ended(self.start(program, *arguments, cwd=cwd))
+        self._share_what_is_parsed()
+        return done
 
     def mkt(self, *arguments: object) -> Told:
         """Run a command of ``mkt``; the exit code and what it printed."""
@@ -99,7 +129,8 @@ def ended(process: Any) -> Told:
 
 
 @pytest.fixture(scope="session")
-def product() -> type[Product]:
+def product(tmp_path_factory: pytest.TempPathFactory) -> type[Product]:
+    Product.worker = tmp_path_factory.getbasetemp()
     return Product
 
 

@@ -31,11 +31,11 @@ GA4 = {
 GRAPH = """
 import json, os, sys
 
-from mkt_assets.definitions import build_defs, defs
+from mkt_assets.definitions import defs
 
 slow = {"prophet", "sklearn", "great_expectations", "matplotlib", "scipy", "statsmodels"}
 heavy = sorted(slow & sys.modules.keys())
-graph = build_defs().resolve_asset_graph()
+graph = defs.resolve_asset_graph()
 
 import dagster as dg
 

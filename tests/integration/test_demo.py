@@ -82,7 +82,7 @@ def demo(once: Callable[..., Told], product: Product) -> Told:
     """One demo from nothing."""
 
     def make(home: Path) -> Told:
-        done = product(home).mkt("demo", "--days", DAYS)
+        done = product(home, is_newcomer=True).mkt("demo", "--days", DAYS)
         assert done["code"] == 0, done
         return done | _state(product(home))
 
@@ -95,7 +95,7 @@ def again(once: Callable[..., Told], product: Product, demo: Told) -> Told:
 
     def make(_: Path) -> Told:
         first, last = _days(demo)
-        there = product(demo["home"])
+        there = product(demo["home"], is_newcomer=True)
         return there.mkt("run", "--from", first, "--to", last, "--json") | _state(there)
 
     return once("demo-again", make)
@@ -103,7 +103,7 @@ def again(once: Callable[..., Told], product: Product, demo: Told) -> Told:
 
 @pytest.fixture
 def there(product: Product, demo: Told) -> Product:
-    return product(demo["home"])
+    return product(demo["home"], is_newcomer=True)
 
 
 def _days(demo: Told) -> tuple[str, str]:
