@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,27 +31,35 @@ SELECTOR = {
     "repositoryLocationName": "mkt_assets.definitions",
     "repositoryName": "__repository__",
 }
+#: what clicks in the UI send
 LAUNCH = """
 mutation Launch($told: ExecutionParams!) {
   launchRun(executionParams: $told) { __typename ... on LaunchRunSuccess { run { runId } } }
 }
 """
-BACKFILL = """
-mutation Backfill($told: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $told) {
-    __typename ... on LaunchBackfillSuccess { backfillId }
-  }
+ALL_AT_ONCE = """
+mutation All($told: ExecutionParams!, $days: LaunchBackfillParams!, $schedule: ScheduleSelector!) {
+  launchRun(executionParams: $told) { __typename ... on LaunchRunSuccess { run { runId } } }
+  launchPartitionBackfill(backfillParams: $days) { __typename }
+  startSchedule(scheduleSelector: $schedule) { __typename }
 }
 """
-
+SUCCEEDED = {
+    "launchRun": "LaunchRunSuccess",
+    "launchPartitionBackfill": "LaunchBackfillSuccess",
+    "startSchedule": "ScheduleStateResult",
+}
+#: every run that Dagster knows of, once for each line that is asked
 RUNS = """
-import json, dagster as dg
+import json, sys
+import dagster as dg
 with dg.DagsterInstance.get() as instance:
-    print(json.dumps([
-        {"id": r.dagster_run.run_id, "status": r.dagster_run.status.value,
-         "tags": dict(r.dagster_run.tags), "start": r.start_time, "end": r.end_time}
-        for r in instance.get_run_records()
-    ]))
+    for _ in sys.stdin:
+        print(json.dumps([
+            {"id": r.dagster_run.run_id, "status": r.dagster_run.status.value,
+             "tags": dict(r.dagster_run.tags), "start": r.start_time, "end": r.end_time}
+            for r in instance.get_run_records()
+        ]), flush=True)
 """
 
 
@@ -59,8 +68,8 @@ def _day(back: int) -> str:
 
 
 def _soon() -> str:
-    """Once, some minutes from now: after the killed run and before the others are through."""
-    moment = datetime.now(UTC) + timedelta(minutes=8)
+    """Once, at the next minute: a daemon that starts later makes up for it."""
+    moment = datetime.now(UTC) + timedelta(minutes=1)
     return f"{moment.minute} {moment.hour} * * *"
 
 
@@ -82,47 +91,41 @@ class Instance:
                 "MKT_SOURCE": "files",
                 "MKT_ADS_URI": str(report),
                 "MKT_START_DATE": _day(11),
-                "MKT_REFRESH_CRON": _soon(),
                 "DAGSTER_HOME": str(home),
                 "PYTHONWARNINGS": "ignore",
             },
         )
 
-    def tool(self, *arguments: str) -> str:
-        done = self.there.run(*arguments, cwd=self.there.home)
+    def refresh_soon(self) -> None:
+        """The schedule's time is a setting of whatever is started from now on."""
+        self.there = replace(
+            self.there, settings={**self.there.settings, "MKT_REFRESH_CRON": _soon()}
+        )
+
+    def ask(self, mutation: str, **told: Told) -> None:
+        arguments = (*PLACE, "-t", mutation, "-v", json.dumps(told))
+        done = self.there.run("dagster-graphql", *arguments, cwd=self.there.home)
         assert done["code"] == 0, done
-        return str(done["out"])
+        (line,) = (line for line in done["out"].splitlines() if line.startswith("{"))
+        answers = json.loads(line)["data"]
+        succeeded = {name: answer["__typename"] for name, answer in answers.items()}
+        assert succeeded == {name: SUCCEEDED[name] for name in answers}, done
 
-    def ask(self, mutation: str, told: Told) -> None:
-        """What a click in the UI sends."""
-        said = self.tool(
-            "dagster-graphql", *PLACE, "-t", mutation, "-v", json.dumps({"told": told})
-        )
-        assert "Success" in said, said
+    def launch(self) -> None:
+        self.ask(LAUNCH, told=_two_days())
 
-    def launch(self, first: str, last: str) -> None:
-        tags = {
-            "dagster/asset_partition_range_start": first,
-            "dagster/asset_partition_range_end": last,
+    def launch_backfill_and_schedule(self) -> None:
+        """What a person picks of two days, two others by backfill, and the schedule switched on."""
+        backfill = {
+            "selector": {
+                "repositorySelector": SELECTOR,
+                "partitionSetName": "daily_marketing_partition_set",
+            },
+            "partitionNames": [_day(7), _day(6)],
         }
-        self.ask(
-            LAUNCH,
-            {
-                "selector": {**SELECTOR, "jobName": "daily_marketing"},
-                "runConfigData": {},
-                "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in tags.items()]},
-            },
-        )
-
-    def backfill(self, *days: str) -> None:
-        name = "daily_marketing_partition_set"
-        self.ask(
-            BACKFILL,
-            {
-                "selector": {"repositorySelector": SELECTOR, "partitionSetName": name},
-                "partitionNames": list(days),
-            },
-        )
+        schedule = {**SELECTOR, "scheduleName": "daily_refresh"}
+        picked = _two_days(["ingest", "raw_ad_performance"], ["privacy", "ad_performance"])
+        self.ask(ALL_AT_ONCE, told=picked, days=backfill, schedule=schedule)
 
     @contextmanager
     def daemon(self) -> Iterator[subprocess.Popen[str]]:
@@ -142,18 +145,43 @@ class Instance:
             kill_all(process.pid)
             process.wait()
 
-    def runs(self) -> list[Told]:
-        """Every run that Dagster knows of."""
-        found: list[Told] = json.loads(self.tool("python", "-c", RUNS))
-        return found
+    @contextmanager
+    def watched(self) -> Iterator[Callable[[], list[Told]]]:
+        """Whom to ask for every run that Dagster knows of: one process, started once."""
+        with subprocess.Popen(
+            [sys.executable, "-c", RUNS],
+            cwd=self.there.home,
+            env=self.there.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        ) as process:
 
-    def wait(self, reached: Callable[[list[Told]], bool]) -> list[Told]:
+            def runs() -> list[Told]:
+                process.stdin.write("?\n")
+                return list(json.loads(process.stdout.readline()))
+
+            yield runs
+
+    def wait(self, reached: Callable[[], bool]) -> None:
         give_up = time.monotonic() + PATIENCE_SECONDS
-        while not reached(runs := self.runs()):
+        while not reached():
             log = (self.there.home / "daemon.log").read_text()[-3000:]
-            assert time.monotonic() < give_up, (runs, log)
-            time.sleep(5)
-        return runs
+            assert time.monotonic() < give_up, log
+            time.sleep(1)
+
+
+def _two_days(*assets: list[str]) -> Told:
+    """The daily job, or some assets of it, for two days."""
+    days = {"start": _day(9), "end": _day(8)}
+    tags = [{"key": f"dagster/asset_partition_range_{e}", "value": d} for e, d in days.items()]
+    picked = {"assetSelection": [{"path": path} for path in assets]} if assets else {}
+    return {
+        "selector": {**SELECTOR, "jobName": "daily_marketing", **picked},
+        "runConfigData": {},
+        "executionMetadata": {"tags": tags},
+    }
 
 
 def kill_all(first: int) -> None:
@@ -179,24 +207,31 @@ def kill_all(first: int) -> None:
 def told(once: Callable[..., Told], product: Product) -> Told:
     def make(home: Path) -> Told:
         instance = Instance(home, product)
-        instance.launch(_day(9), _day(8))
-        lock = instance.there.lake.locks / "run.lock"
-        with instance.daemon():
-            instance.wait(lambda _: lock.is_file() and "run " in lock.read_text())
-            (killed,) = instance.runs()
-        assert instance.runs()[0]["status"] == "STARTED"
-        # all at once, and nobody tells Dagster that its only running run is dead
-        instance.launch(_day(9), _day(8))
-        instance.backfill(_day(7), _day(6))
-        instance.tool("dagster", "schedule", "start", "daily_refresh", *PLACE)
-        with instance.daemon():
-            runs = instance.wait(
+        instance.launch()
+        lake = instance.there.lake
+        lock = lake.locks / "run.lock"
+
+        def works() -> bool:
+            is_running = lock.is_file() and "run " in lock.read_text()
+            return is_running and any(lake.guarded.rglob("*.parquet"))
+
+        with instance.watched() as runs:
+            with instance.daemon():
+                instance.wait(works)
+            (killed,) = runs()
+            assert killed["status"] == "STARTED"
+            # all at once, and nobody tells Dagster that its only running run is dead
+            instance.launch_backfill_and_schedule()
+            instance.refresh_soon()
+
+            def are_through() -> bool:
                 # killed, again, person, backfill, schedule
-                lambda runs: (
-                    len(runs) >= 5 and {run["status"] for run in runs} <= {"SUCCESS", "FAILURE"}
-                )
-            )
-        return {"killed": killed["id"], "runs": runs}
+                found = runs()
+                return len(found) >= 5 and {r["status"] for r in found} <= {"SUCCESS", "FAILURE"}
+
+            with instance.daemon():
+                instance.wait(are_through)
+            return {"killed": killed["id"], "runs": runs()}
 
     return once("daemon", make)
 
