@@ -28,7 +28,7 @@ _OF_A_RUN = {"lineage_ledger", "publication", "forecast_accuracy", "revenue_fore
 
 @pytest.fixture(scope="module")
 def base(once: Callable[..., Told], product: type[Product]) -> Told:
-    """Four small days, published; and a member with stored rows."""
+    """Four small days, published; a member with stored rows, and the device of another person."""
 
     def make(home: Path) -> Told:
         there = product(home, SMALL)
@@ -41,16 +41,22 @@ def base(once: Callable[..., Told], product: type[Product]) -> Told:
                 "and privacy_info.analytics_storage = 'Yes' "
                 "group by all order by count(*) desc, user_id limit 1"
             ).fetchone()
-        assert found is not None
-        return {"login": found[0], "device": found[1]}
+            assert found is not None
+            other = con.execute(
+                f"select user_pseudo_id from '{there.data}/landing/events/*/*.parquet' "
+                "where user_id is null and privacy_info.analytics_storage = 'Yes' "
+                "group by all order by count(*) desc, user_pseudo_id limit 1"
+            ).fetchone()
+        assert other is not None
+        return {"login": found[0], "device": found[1], "other": other[0]}
 
     return once("erase-base", make)
 
 
-def subject_file(folder: Path, name: str) -> Path:
+def subject_file(folder: Path, *names: str) -> Path:
     path = folder / "subjects.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(name + "\n", encoding="utf-8")
+    path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     return path
 
 
@@ -78,14 +84,30 @@ def killed_when(there: Product, file: Path, is_time: Callable[[], bool]) -> None
     process.stderr.close()
 
 
-def test_killed_and_repeated_it_ends_as_if_undisturbed(
-    base: Told, product: type[Product], tmp_path: Path
-) -> None:
-    file = subject_file(tmp_path, base["login"])
-    calm = copied(base, product, tmp_path / "calm")
-    told = calm.mkt("erase", "--subject-file", file)
-    assert told["code"] == 0, told["out"] + told["err"]
+@pytest.fixture(scope="module")
+def calm(base: Told, once: Callable[..., Told], product: type[Product]) -> Told:
+    """A login and another's device erased undisturbed; then their source sends them again."""
 
+    def make(home: Path) -> Told:
+        there = copied(base, product, home)
+        asked = ("--subject-file", subject_file(home / "asked", base["login"], base["other"]))
+        steps: Told = {"before": there.mkt("erase", "--verify", *asked)}
+        steps["erased"] = there.mkt("erase", *asked)
+        steps["versions"] = len(list(there.lake.serving.glob("v-*.duckdb")))
+        steps["prints"] = prints(there)
+        steps["sent again"] = there.mkt("run", *RANGE)
+        steps["after"] = [there.mkt("erase", "--verify", *one) for one in ((), asked)]
+        return steps
+
+    return once("erase-calm", make)
+
+
+def test_killed_and_repeated_it_ends_as_if_undisturbed(
+    base: Told, calm: Told, product: type[Product], tmp_path: Path
+) -> None:
+    told = calm["erased"]
+    assert told["code"] == 0, told["out"] + told["err"]
+    file = subject_file(tmp_path, base["login"], base["other"])
     there = copied(base, product, tmp_path / "killed")
     first_publication = there.published.name
     segments = there.lake.model("audiences/audience_segments")
@@ -105,30 +127,27 @@ def test_killed_and_repeated_it_ends_as_if_undisturbed(
     assert record["completed_at"] is not None
     assert sum(record["partitions"].values()) > 0
 
-    assert prints(there) == prints(calm)
-    for done in (there, calm):
-        assert len(list(done.lake.serving.glob("v-*.duckdb"))) == 1
-        for arguments in (["--verify"], ["--verify", "--subject-file", file]):
-            proved = done.mkt("erase", *arguments)
-            assert proved["code"] == 0, proved["out"]
-    assert base["login"] not in ended["out"] + told["out"]
+    assert prints(there) == calm["prints"]
+    assert len(list(there.lake.serving.glob("v-*.duckdb"))) == calm["versions"] == 1
+    for arguments in (["--verify"], ["--verify", "--subject-file", file]):
+        proved = there.mkt("erase", *arguments)
+        assert proved["code"] == 0, proved["out"]
+    for name in ("login", "other"):
+        assert base[name] not in ended["out"] + told["out"]
 
 
 def test_the_source_sends_them_again_and_they_stay_out(
-    base: Told, product: type[Product], tmp_path: Path
+    base: Told, calm: Told, product: type[Product]
 ) -> None:
-    there = copied(base, product, tmp_path / "again")
-    file = subject_file(tmp_path, base["device"])
-    before = there.mkt("erase", "--verify", "--subject-file", file)
-    assert before["code"] == 1
-    assert "landing/events" in before["out"]
-    assert base["device"] not in before["out"]
-    assert there.mkt("erase", "--subject-file", file)["code"] == 0
-    ran = there.mkt("run", *RANGE)
+    assert calm["before"]["code"] == 1
+    assert "landing/events" in calm["before"]["out"]
+    for name in ("login", "device", "other"):
+        assert base[name] not in calm["before"]["out"]
+    ran = calm["sent again"]
     assert ran["code"] == 0, ran["out"] + ran["err"]
-    proved = there.mkt("erase", "--verify", "--subject-file", file)
-    assert proved["code"] == 0, proved["out"]
-    ((erased,),) = there.rows("select sum(rows_erased) from marts.lineage_ledger")
+    for proved in calm["after"]:
+        assert proved["code"] == 0, proved["out"]
+    ((erased,),) = product(calm["home"]).rows("select sum(rows_erased) from marts.lineage_ledger")
     assert erased > 0
 
 
