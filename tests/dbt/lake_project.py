@@ -115,7 +115,8 @@ class Project:
 
     def _take_what_is_parsed(self) -> None:
         """To parse everything costs dbt as much as a small build; the first project did it."""
-        if self.source == PROJECT and SHARED.is_file() and not self.parsed.is_file():
+        # a copy of the project too: dbt reads anew what is not as it was parsed
+        if SHARED.is_file() and not self.parsed.is_file():
             self.target.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(SHARED, self.parsed)
 
