@@ -1,17 +1,19 @@
 """Money in two currencies on a tiny lake: converted by the rate of its day, or refused by name.
 
-Each build is a dbt process of its own (6 to 8 s), so one lake holds all cases.
+Each build is a dbt process of its own (6 to 8 s), so one lake holds all cases, and is built once.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import shutil
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lake_project import DAY_1, DAY_2, Project, ad, event, ledger_row
+from lake_project import DAY_1, DAY_2, HOME_NUMBER, Project, ad, event, ledger_row
 
 from mkt_assets.marts.own_seeds import ensure_own_seeds
 
@@ -20,17 +22,26 @@ pytestmark = pytest.mark.slow
 HEADER = "date,reference,currency,rate\n"
 FRIDAY = dt.date(2024, 3, 1)
 RATES = f"{FRIDAY},EUR,USD,1.25\n{FRIDAY},EUR,GBP,0.5\n"
+#: a folder as people have them, which SQL has to quote
+SEEDS = "o'brien's seeds"
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A property in GBP with ads in GBP, EUR and USD and purchases in USD, over two days."""
-    project = Project(tmp_path)
-    # a folder as people have them, which SQL has to quote
-    seeds = tmp_path / "o'brien's seeds"
-    ensure_own_seeds(seeds)
-    monkeypatch.setenv("MKT_DBT_SEEDS", str(seeds))
+@pytest.fixture(autouse=True)
+def _property(monkeypatch: pytest.MonkeyPatch) -> None:
+    _tell(monkeypatch)
+
+
+def _tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    # by number, as the project's home: where a copy lies must not look like a change
+    monkeypatch.setenv("MKT_DBT_SEEDS", f"/proc/self/fd/{HOME_NUMBER}/{SEEDS}")
     monkeypatch.setenv("MKT_DBT_CURRENCY", "GBP")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A property in GBP with ads in GBP, EUR and USD and purchases in USD, over two days."""
+    project = Project(tmp_path_factory.mktemp("property"))
+    ensure_own_seeds(project.home / SEEDS)
     for day in (DAY_1, DAY_2):
         ads = [
             ad(day, "Search", "home", currency="GBP", spend="1", clicks=1, conversions="1"),
@@ -47,11 +58,28 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     project.write("events", [back], DAY_2)
     project.write("consent_log", [])
     project.write("lineage_ledger", [ledger_row()], DAY_1)
+    give(project, "currency_rates.csv", HEADER + RATES)
+    give(
+        project,
+        "ad_sources.csv",
+        "channel,time_zone,click_window_days,view_window_days,attribution_model\n"
+        "search,Europe/London,30,,last click\nsocial,America/Chicago,7,1,\n",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        _tell(patch)
+        project.build()
     return project
 
 
+@pytest.fixture
+def project(built: Project, tmp_path: Path) -> Project:
+    """A copy to change."""
+    home = shutil.copytree(built.home, tmp_path / "copy")
+    return replace(built, home=home)
+
+
 def give(project: Project, name: str, text: str) -> None:
-    (project.home / "o'brien's seeds" / name).write_text(text)
+    (project.home / SEEDS / name).write_text(text)
 
 
 def spent(project: Project) -> dict[tuple[dt.date, str], Decimal]:
@@ -61,15 +89,8 @@ def spent(project: Project) -> dict[tuple[dt.date, str], Decimal]:
     return {(d.date(), c): Decimal(m) for d, c, m in rows.itertuples(index=False)}
 
 
-def test_every_amount_is_in_the_property_s_currency(project: Project) -> None:
-    give(project, "currency_rates.csv", HEADER + RATES)
-    give(
-        project,
-        "ad_sources.csv",
-        "channel,time_zone,click_window_days,view_window_days,attribution_model\n"
-        "search,Europe/London,30,,last click\nsocial,America/Chicago,7,1,\n",
-    )
-    project.build()
+def test_every_amount_is_in_the_property_s_currency(built: Project) -> None:
+    project = built
     assert set(project.query("select currency from marts.marketing_clean")["currency"]) == {"GBP"}
     assert {c: float(m) for (d, c), m in spent(project).items() if d == DAY_2} == {
         "home": 1, "silent": 2, "euro": 5, "dollar": 4,
@@ -96,8 +117,6 @@ def test_every_amount_is_in_the_property_s_currency(project: Project) -> None:
 
 
 def test_a_new_rate_builds_the_days_it_holds_for_and_no_other(project: Project) -> None:
-    give(project, "currency_rates.csv", HEADER + RATES)
-    project.build()
     before = spent(project)
     (seen,) = project.query("select max(number) as n from builds.changes")["n"]
     give(project, "currency_rates.csv", HEADER + RATES + f"{DAY_2},EUR,USD,2.5\n")
@@ -117,8 +136,6 @@ def test_a_new_rate_builds_the_days_it_holds_for_and_no_other(project: Project) 
 
 
 def test_a_missing_rate_ends_the_build_and_says_which_one(project: Project) -> None:
-    give(project, "currency_rates.csv", HEADER + RATES)
-    project.build()
     before = project.marts()
     # a week and a day too old for the second day
     old = FRIDAY - dt.timedelta(days=7)
@@ -141,7 +158,6 @@ def test_a_missing_rate_ends_the_build_and_says_which_one(project: Project) -> N
 
 def test_a_currency_that_is_none_is_not_repeated(project: Project) -> None:
     """What a page put there may be anything; who reads the log needs the days alone."""
-    give(project, "currency_rates.csv", HEADER + RATES)
     odd: dict[str, Any] = {"transaction_id": "T2", "currency": "ann smith", "purchase_revenue": "1"}
     project.write("events", [event("purchase", "ann", 3, **odd)], DAY_1)
     done = project.dbt("build", "--exclude-resource-type", "unit_test")
