@@ -174,5 +174,6 @@ def test_any_change_of_the_lake_leaves_what_a_full_build_would(tmp_path: Path) -
             _change(project, rng, 10)
         project.build()
         (anew.home / "warehouse.duckdb").unlink(missing_ok=True)
-        anew.build()
+        # equal rows need not be tested twice; once they are, as a full build is
+        anew.build(*(() if version == 3 else ("--exclude-resource-type", "test")))
         assert _sorted_marts(project) == _sorted_marts(anew)
