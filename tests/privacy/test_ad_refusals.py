@@ -116,6 +116,14 @@ LOGS = st.lists(
 PAIRS = st.lists(st.tuples(st.sampled_from(DEVICES), st.sampled_from([*LOGINS, None])), max_size=5)
 
 
+Pair = tuple[str, str | None]
+
+
+def of_case(case: int, who: str) -> str:
+    """A person of a case, whose name has the form that it had: a hash stays one."""
+    return f"{case:02x}{who[2:]}" if who == LOGINS[1] else f"{who}-{case}"
+
+
 def refuses(who: str, log: list[Entry]) -> bool:
     """Whether the latest word of somebody on either signal is no."""
     theirs = sorted((e for e in log if e[0] == who), key=lambda entry: -entry[1])
@@ -124,13 +132,22 @@ def refuses(who: str, log: list[Entry]) -> bool:
 
 
 @pytest.mark.slow
-@given(log=LOGS, pairs=PAIRS, is_purged=st.booleans())
+@given(cases=st.lists(st.tuples(LOGS, PAIRS), min_size=1, max_size=6), is_purged=st.booleans())
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_exactly_the_devices_of_refusing_logins_are_listed(
-    workplace: Workplace, log: list[Entry], pairs: list[tuple[str, str | None]], is_purged: bool
+    workplace: Workplace, cases: list[tuple[list[Entry], list[Pair]]], is_purged: bool
 ) -> None:
+    """Each case has people of its own: guarded side by side they cost what one does."""
+    log = [
+        (of_case(n, who), *said) for n, (entries, _) in enumerate(cases) for who, *said in entries
+    ]
+    pairs = [
+        (of_case(n, device), login and of_case(n, login))
+        for n, (_, seen) in enumerate(cases)
+        for device, login in seen
+    ]
     place = Place(workplace)
     place.log(log)
     place.seen(pairs)

@@ -29,9 +29,9 @@ ADDRESSES = st.lists(PIECES, max_size=8).map("".join)
 
 
 @pytest.mark.slow
-@given(pairs=st.lists(st.tuples(ADDRESSES, ADDRESSES), max_size=6))
+@given(pairs=st.lists(st.tuples(ADDRESSES, ADDRESSES), min_size=10, max_size=24))
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_each_address_is_cleaned_and_redacted(
     workplace: Workplace, pairs: list[tuple[str, str]]
