@@ -287,7 +287,7 @@ def test_thousands_of_dead_campaigns_cost_little_and_change_nothing(
     row = troubled.head(1)
     names = [f"dead {i}" for i in range(9_995)]
     dead = pd.concat([row] * 7, ignore_index=True).assign(date=pd.date_range(first, periods=7))
-    all_dead = pd.concat([dead.assign(campaign=name) for name in names], ignore_index=True)
+    all_dead = dead.drop(columns="campaign").merge(pd.Series(names, name="campaign"), how="cross")
     never = all_dead["campaign"].isin(names[::2])
     all_dead.loc[never, ["spend", "impressions", "clicks", "conversions", "revenue"]] = 0
     found = detect(pd.concat([troubled, all_dead], ignore_index=True))
