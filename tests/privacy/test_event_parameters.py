@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,90 +51,94 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_parameter_of_another_type_sets_its_event_aside_by_name(
-    workplace: Workplace, fault: str
-) -> None:
-    event_params, name = FAULTS[fault]
-    bad = workplace.event(event_params=event_params, source_row=2, event_name="scroll")
-    fates = workplace.guard([workplace.event(), bad])
-    assert (fates.kept, fates.quarantined) == (1, {f"wrong_type_{name}": 1})
-    assert workplace.read(workplace.quarantine, "source_row, reason") == [
-        {"source_row": 2, "reason": f"wrong_type_{name}"}
+def test_a_parameter_of_another_type_sets_its_event_aside_by_name(workplace: Workplace) -> None:
+    bad = [
+        workplace.event(event_params=event_params, source_row=row, event_name="scroll")
+        for row, (event_params, _) in enumerate(FAULTS.values(), start=2)
     ]
+    reasons = [f"wrong_type_{name}" for _, name in FAULTS.values()]
+    fates = workplace.guard([workplace.event(), *bad])
+    assert (fates.kept, fates.quarantined) == (1, Counter(reasons))
+    aside = workplace.read(workplace.quarantine, "source_row, reason")
+    assert {row["source_row"]: row["reason"] for row in aside} == dict(enumerate(reasons, start=2))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "value",
-    [
-        text("abc"),
-        text("1735700001.5"),
-        real(1735700001.5),
-        text("1735700001abc"),
-        text("1_735"),
-        text("0x1F"),
-        text("1e9"),
-        text("NaN"),
-        real(float("inf")),
-        real(1e17),
-        whole(10_000_000_000),
-        text("4111111111111111"),
-        ("float_value", 0.5),
-    ],
-)
-def test_a_session_id_that_is_none_sets_its_event_aside(workplace: Workplace, value: Any) -> None:
-    bad = workplace.event(event_params=params(ga_session_id=value), event_name="scroll")
-    fates = workplace.guard([workplace.event(), bad])
-    assert fates.quarantined == {"bad_session_id": 1}
+NO_SESSION_IDS = [
+    text("abc"),
+    text("1735700001.5"),
+    real(1735700001.5),
+    text("1735700001abc"),
+    text("1_735"),
+    text("0x1F"),
+    text("1e9"),
+    text("NaN"),
+    real(float("inf")),
+    real(1e17),
+    whole(10_000_000_000),
+    text("4111111111111111"),
+    ("float_value", 0.5),
+]
+
+
+def test_a_session_id_that_is_none_sets_its_event_aside(workplace: Workplace) -> None:
+    bad = [
+        workplace.event(event_params=params(ga_session_id=value), event_name=f"scroll_{n}")
+        for n, value in enumerate(NO_SESSION_IDS)
+    ]
+    fates = workplace.guard([workplace.event(), *bad])
+    assert fates.quarantined == {"bad_session_id": len(bad)}
     assert workplace.kept("ga_session_id") == [{"ga_session_id": 17}]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("value", "session"),
-    [
-        (text("1735700001"), 1735700001),
-        (text(" 1735700001 "), 1735700001),
-        (text("1735700001.0"), 1735700001),
-        (real(1735700001.0), 1735700001),
-        (("float_value", 17.0), 17),
-        (whole(9_999_999_999), 9_999_999_999),
-        (text(""), None),
-        (text("(not set)"), None),
-        ({}, None),
-        (None, None),
-    ],
-)
-def test_a_session_id_told_in_another_way_is_the_same(
-    workplace: Workplace, value: Any, session: int | None
-) -> None:
-    fates = workplace.guard([workplace.event(event_params=params(ga_session_id=value))])
-    assert (fates.kept, fates.reasons) == (1, {})
-    assert workplace.kept("ga_session_id") == [{"ga_session_id": session}]
+def kept_of_each(workplace: Workplace, name: str, values: list[Any]) -> list[Any]:
+    """What is kept of each value of a parameter; one call for all costs what one value does."""
+    rows = [
+        workplace.event(event_timestamp=workplace.NOON + n, event_params=params(**{name: value}))
+        for n, value in enumerate(values)
+    ]
+    fates = workplace.guard(rows)
+    assert (fates.kept, fates.reasons) == (len(rows), {})
+    kept = workplace.kept(f"event_timestamp, {name}")
+    return [row[name] for row in sorted(kept, key=lambda row: row["event_timestamp"])]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("value", "engaged"),
-    [
-        (text("1"), True),
-        (text("0"), False),
-        (whole(1), True),
-        (whole(0), False),
-        (text("true"), True),
-        (text("False"), False),
-        (real(1.0), True),
-        (real(0.0), False),
-        (text(""), None),
-        (text("(not set)"), None),
-        ({}, None),
-    ],
-)
-def test_engaged_comes_in_many_forms(workplace: Workplace, value: Any, engaged: Any) -> None:
-    fates = workplace.guard([workplace.event(event_params=params(session_engaged=value))])
-    assert (fates.kept, fates.reasons) == (1, {})
-    assert workplace.kept("session_engaged") == [{"session_engaged": engaged}]
+SESSION_IDS = [
+    (text("1735700001"), 1735700001),
+    (text(" 1735700001 "), 1735700001),
+    (text("1735700001.0"), 1735700001),
+    (real(1735700001.0), 1735700001),
+    (("float_value", 17.0), 17),
+    (whole(9_999_999_999), 9_999_999_999),
+    (text(""), None),
+    (text("(not set)"), None),
+    ({}, None),
+    (None, None),
+]
+
+
+def test_a_session_id_told_in_another_way_is_the_same(workplace: Workplace) -> None:
+    values, sessions = map(list, zip(*SESSION_IDS, strict=True))
+    assert kept_of_each(workplace, "ga_session_id", values) == sessions
+
+
+ENGAGED = [
+    (text("1"), True),
+    (text("0"), False),
+    (whole(1), True),
+    (whole(0), False),
+    (text("true"), True),
+    (text("False"), False),
+    (real(1.0), True),
+    (real(0.0), False),
+    (text(""), None),
+    (text("(not set)"), None),
+    ({}, None),
+]
+
+
+def test_engaged_comes_in_many_forms(workplace: Workplace) -> None:
+    values, engaged = map(list, zip(*ENGAGED, strict=True))
+    assert kept_of_each(workplace, "session_engaged", values) == engaged
 
 
 def test_whole_doubles_are_numbers_and_texts_may_be_numbers(workplace: Workplace) -> None:
@@ -278,26 +283,16 @@ def test_a_tag_that_makes_up_names_fills_no_ledger(workplace: Workplace) -> None
     assert fates.new_parameters[event_findings.OTHER] == 80 - named
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("ahead", "reasons"),
-    [
-        (timedelta(hours=1), {"in_the_future": 1}),
-        (timedelta(hours=30), {"in_the_future": 1}),
-        (timedelta(minutes=5, microseconds=1), {"in_the_future": 1}),
-        (timedelta(minutes=5), {}),
-        (timedelta(), {}),
-    ],
-)
-def test_an_event_of_the_future_waits(
-    workplace: Workplace, ahead: timedelta, reasons: dict[str, int]
-) -> None:
-    moment = NOW + ahead
-    late = workplace.event(
-        event_timestamp=(moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    )
-    fates = workplace.guard([workplace.event(), late], now=NOW)
-    assert fates.quarantined == reasons
-    # the same rows again once its time has come
-    again = workplace.guard(now=moment)
-    assert (again.kept, again.reasons) == (2, {})
+def test_an_event_of_the_future_waits(workplace: Workplace) -> None:
+    too_early = [timedelta(hours=1), timedelta(hours=30), timedelta(minutes=5, microseconds=1)]
+    moments = [NOW + ahead for ahead in (*too_early, timedelta(minutes=5), timedelta())]
+    since = datetime(1970, 1, 1, tzinfo=UTC)
+    stamps = [(moment - since) // timedelta(microseconds=1) for moment in moments]
+    late = [workplace.event(event_timestamp=stamp) for stamp in stamps]
+    rows = [workplace.event(), *late]
+    assert workplace.guard(rows, now=NOW).quarantined == {"in_the_future": len(too_early)}
+    kept = {row["event_timestamp"] for row in workplace.kept("event_timestamp")}
+    assert kept == {workplace.NOON, *stamps[len(too_early) :]}
+    # the same rows again once their time has come
+    again = workplace.guard(now=max(moments))
+    assert (again.kept, again.reasons) == (len(rows), {})
