@@ -67,8 +67,12 @@ class Product:
         known, here, link = self.worker / "parsed", self.data / "dbt", self.worker / "in-use"
         if known.is_dir() and not (here / _PARSED[0]).is_file():
             shutil.copytree(known, here, dirs_exist_ok=True)
-        link.unlink(missing_ok=True)
-        link.symlink_to(self.home)
+        if not link.is_symlink() or link.readlink() != self.home:
+            # at once: a process may be looking through it
+            fresh = link.with_name("in-use-next")
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(self.home)
+            fresh.replace(link)
         return link
 
     def _share_what_is_parsed(self) -> None:
