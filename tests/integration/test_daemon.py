@@ -157,10 +157,13 @@ class Instance:
             text=True,
             bufsize=1,
         ) as process:
+            questions, answers = process.stdin, process.stdout
+            assert questions is not None
+            assert answers is not None
 
             def runs() -> list[Told]:
-                process.stdin.write("?\n")
-                return list(json.loads(process.stdout.readline()))
+                questions.write("?\n")
+                return list(json.loads(answers.readline()))
 
             yield runs
 
