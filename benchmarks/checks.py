@@ -1,10 +1,10 @@
-"""What all checks together add to the daily run, and what the data quality checks add.
+"""What all checks together add to the daily run, and with --quality those of data quality alone.
 
-    python benchmarks/checks.py [--days 30] [--repeats 9] [--events-per-day 2500]
+    python benchmarks/checks.py [--days 30] [--repeats 9] [--events-per-day 2500] [--quality]
 
-A history is made once and copied three times. Then each day is run in each copy, in turn: with every
-check, without the checks of data quality, and without any, dbt's tests included, and each into
-Dagster's history as `mkt run` keeps it. The first day is not counted: in a copied folder dbt parses
+A history is made once and copied for each variant. Then each day is run in each copy, in turn: with
+every check, without the checks of data quality if asked, and without any, dbt's tests included, and
+each into Dagster's history as `mkt run` keeps it. The first day is not counted: in a copied folder dbt parses
 everything anew. Wall and CPU time are those of the run inside a fresh process, from its start to its
 end, without loading the code. The table shows medians, and of the cost, day by day beside the run
 without checks, the quartiles, since machines differ by a tenth from one minute to the next. Nothing
@@ -59,7 +59,7 @@ wall, cpu = time.perf_counter() - start, sum(os.times()[:4]) - before
 found = len(done.get_asset_check_evaluations())
 print(json.dumps([wall, cpu, found]))
 """
-VARIANTS = ("every check", "without data quality", "no check")
+WHOLE, PART, NONE = "every check", "without data quality", "no check"
 
 
 def run(data: Path, events: int, *command: str) -> str:
@@ -91,22 +91,24 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--events-per-day", type=int, default=2500)
+    parser.add_argument("--quality", action="store_true", help=f"also run {PART}")
     given = parser.parse_args()
+    variants = (WHOLE, PART, NONE) if given.quality else (WHOLE, NONE)
     # late enough for a year of history, early enough to be over everywhere
     last = date(2025, 6, 30)
     seen: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         made = history(place, given.events_per_day, last - timedelta(days=given.days - 1), last)
-        copies = {name: place / f"copy{number}" for number, name in enumerate(VARIANTS)}
+        copies = {name: place / f"copy{number}" for number, name in enumerate(variants)}
         for copy in copies.values():
             shutil.copytree(made, copy, symlinks=True)
         for number in range(given.repeats + 1):
             day = last + timedelta(days=number + 1)
             first = day - timedelta(days=LATE_DAYS)
             # each comes first as often as the others
-            turn = number % len(VARIANTS)
-            for name in (*VARIANTS[turn:], *VARIANTS[:turn]):
+            turn = number % len(variants)
+            for name in (*variants[turn:], *variants[:turn]):
                 copy = copies[name]
                 command = (sys.executable, "-c", RUN, name, str(first), str(day))
                 out = run(copy, given.events_per_day, *command)
@@ -123,7 +125,7 @@ def print_table(seen: dict[str, list[tuple[float, float, int]]]) -> None:
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name, runs in seen.items():
         wall, cpu, checks = (statistics.median(column) for column in zip(*runs, strict=True))
-        beside = list(zip(runs, seen["no check"], strict=True))
+        beside = list(zip(runs, seen[NONE], strict=True))
         print(
             f"| {name} | {checks:.0f} | {wall:.1f} s "
             f"| {_cost([one[0] / base[0] - 1 for one, base in beside])} "

@@ -31,6 +31,10 @@ _TOLD = f"""
         sum(rows_cookieless - coalesce(rows_for['{FOLDED_COOKIELESS}'], 0))::bigint
     from told group by 1, 2
 """
+_EVENTS_BY_FILE = """
+    select filename, sum(events)::bigint
+    from read_parquet($files, filename = true, hive_partitioning = false) group by 1
+"""
 
 
 def unreconciled(lake: Lake) -> list[str]:
@@ -65,9 +69,12 @@ def _stored(lake: Lake) -> Counts:
     for table in (CONSENT, EXPERIMENTS):
         if lake.whole(table).is_file():
             counts[table, None] = pq.read_metadata(lake.whole(table)).num_rows
-    for path in lake.guarded.glob(f"{COOKIELESS}/event_date=*/{COOKIELESS}.parquet"):
-        events = pq.read_table(path, columns=["events"], partitioning=None)["events"]
-        counts[COOKIELESS, _day_of(path)] = sum(events.to_pylist())
+    # a file at a time by pyarrow takes ten times as long
+    if counted := list(lake.guarded.glob(f"{COOKIELESS}/event_date=*/{COOKIELESS}.parquet")):
+        with asking() as con:
+            found = con.execute(_EVENTS_BY_FILE, {"files": [str(path) for path in counted]})
+            for file, events in found.fetchall():
+                counts[COOKIELESS, _day_of(Path(file))] = events
     return counts
 
 
