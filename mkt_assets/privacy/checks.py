@@ -17,12 +17,11 @@ from mkt_assets.privacy.keys import key_ring
 from mkt_assets.privacy.ledger import (
     LEDGER,
     aside_by_reason,
-    partitions_by_key,
-    partitions_by_policy,
     set_aside,
     unbalanced,
     waterfall,
 )
+from mkt_assets.privacy.ledger_stamps import partitions_by_key, partitions_by_policy
 from mkt_assets.privacy.reconciliation import unreconciled
 from mkt_assets.resources import LakeResource
 from mkt_assets.settings import settings

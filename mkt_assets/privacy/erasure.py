@@ -25,7 +25,7 @@ from mkt_assets.privacy.ad_refusals import AD_REFUSALS, NAMES
 from mkt_assets.privacy.erased_raw import landed, remove_raw, remove_unread
 from mkt_assets.privacy.erasure_list import Name, listed
 from mkt_assets.privacy.keys import refuse_missing
-from mkt_assets.privacy.ledger import partitions_by_key
+from mkt_assets.privacy.ledger_stamps import partitions_by_key
 from mkt_assets.privacy.persons import (
     by_contact,
     linked,

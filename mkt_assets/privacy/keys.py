@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake, replacing
-from mkt_assets.privacy.ledger import partitions_by_key
+from mkt_assets.privacy.ledger_stamps import partitions_by_key
 from mkt_assets.privacy.pseudonyms import Key, KeyRing, load_or_create
 from mkt_assets.settings import Settings
 

@@ -1,6 +1,7 @@
-"""What the lineage ledger says: the waterfall of rows, whether it adds up, under which keys.
+"""What the lineage ledger says: the waterfall of rows, and whether it adds up.
 
-What stays out: making and replacing its lines (`lineage`, `lineage_history`).
+What stays out: making and replacing its lines (`lineage`, `lineage_history`), and under which keys
+and policies they were made (`ledger_stamps`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 
 from mkt_assets.in_memory import asking
 from mkt_assets.lake import Lake
-from mkt_assets.privacy.lineage import FATES, NO_KEY
+from mkt_assets.privacy.lineage import FATES
 from mkt_assets.privacy.policy import CONSENT_DENIED, CONSENT_UNSET
 
 LEDGER = "lineage_ledger"
@@ -39,7 +40,7 @@ _WATERFALL = """
         sum(rows_duplicate)::bigint as duplicate,
         sum(rows_quarantined)::bigint as quarantined, sum(rows_erased)::bigint as erased,
         sum(rows_kept)::bigint as kept
-    from read_parquet($pattern)
+    from read_parquet($files)
     where len($days) = 0 or "partition" is null or list_contains($days, "partition")
     group by table_name order by table_name
 """
@@ -48,7 +49,7 @@ _WATERFALL = """
 _BY_DAY = """
     with told as (
         select *, cast(cast(reasons as json) as map(varchar, bigint)) as rows_for
-        from read_parquet($pattern, union_by_name = true)
+        from read_parquet($files, union_by_name = true)
         where table_name = $table and list_contains($days, "partition")
     )
     select
@@ -60,12 +61,6 @@ _BY_DAY = """
         sum(rows_quarantined)::bigint as quarantined, sum(rows_erased)::bigint as erased,
         sum(rows_kept)::bigint as kept
     from told group by "partition" order by "partition"
-"""
-
-_BY_STAMP = """
-    select {column} as stamp, count(distinct (table_name, "partition"))::bigint as partitions
-    from read_parquet($pattern, union_by_name = true)
-    group by 1 order by 1
 """
 
 
@@ -85,38 +80,26 @@ def _pattern(lake: Lake) -> str:
     return str(lake.guarded / LEDGER / "*" / "*.parquet")
 
 
+def _of_days(lake: Lake, days: Sequence[date], table: str = "*") -> list[str]:
+    """The files of ``days`` alone: to open those of two years takes most of a second."""
+    partitions = (lake.partition(LEDGER, day, table) for day in days)
+    return [str(file) for one in partitions for file in one.parent.glob(one.name)]
+
+
 def waterfall(lake: Lake, days: Sequence[date]) -> pd.DataFrame:
     """Rows in and what became of them, by table, for ``days``; all days where none are given."""
+    whole = (lake.guarded / LEDGER / "whole").glob("*.parquet") if days else ()
+    files = [*_of_days(lake, days), *map(str, whole)] or [_pattern(lake)]
     with asking() as con:
-        values = {"pattern": _pattern(lake), "days": list(days)}
-        return con.execute(_WATERFALL, values).df()
+        return con.execute(_WATERFALL, {"files": files, "days": list(days)}).df()
 
 
 def by_day(lake: Lake, table: str, days: Sequence[date]) -> pd.DataFrame:
     """What became of the rows of ``table``: ``day, rows_in``, and a column for each fate."""
+    files = _of_days(lake, days, table) or [_pattern(lake)]
     with asking() as con:
-        values = {"pattern": _pattern(lake), "table": table, "days": list(days)}
+        values = {"files": files, "table": table, "days": list(days)}
         return con.execute(_BY_DAY, values).df()
-
-
-def partitions_by_key(lake: Lake) -> dict[str, int]:
-    """Key id -> partitions whose pseudonyms were made under it; what has none is left out."""
-    counted = _by_stamp(lake, "key_id")
-    counted.pop(NO_KEY, None)
-    return counted
-
-
-def partitions_by_policy(lake: Lake) -> dict[str, int]:
-    """Policy stamp -> partitions that were guarded under it."""
-    return _by_stamp(lake, "policy_version")
-
-
-def _by_stamp(lake: Lake, column: str) -> dict[str, int]:
-    if not has_lines(lake):
-        return {}
-    with asking() as con:
-        query = _BY_STAMP.format(column=column)
-        return dict(con.execute(query, {"pattern": _pattern(lake)}).fetchall())
 
 
 def unbalanced(lake: Lake) -> list[str]:

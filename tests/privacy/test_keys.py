@@ -12,7 +12,7 @@ from mkt_assets.doctor import examine
 from mkt_assets.errors import MktError
 from mkt_assets.lake import Lake
 from mkt_assets.privacy.keys import key_ring, refuse_missing, remember
-from mkt_assets.privacy.ledger import partitions_by_key
+from mkt_assets.privacy.ledger_stamps import partitions_by_key
 from mkt_assets.privacy.lineage import FATES, ledger_rows
 from mkt_assets.privacy.lineage_history import replace_lines
 from mkt_assets.privacy.pseudonyms import KeyRing

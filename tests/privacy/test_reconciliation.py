@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mkt_assets.lake import Lake
-from mkt_assets.privacy.ledger import by_day, partitions_by_key, partitions_by_policy, unbalanced
+from mkt_assets.privacy.ledger import by_day, lines_path, unbalanced, waterfall
+from mkt_assets.privacy.ledger_stamps import partitions_by_key, partitions_by_policy
 from mkt_assets.privacy.lineage import FATES, NO_KEY, ledger_rows
 from mkt_assets.privacy.lineage_history import replace_lines
 from mkt_assets.privacy.reconciliation import unreconciled
@@ -91,6 +92,25 @@ def test_partitions_are_counted_by_key_and_policy(lake: Lake) -> None:
     enter(lake, "ad_performance", DAYS[1], key=NO_KEY)
     assert partitions_by_key(lake) == {"k1": 2, "k2": 1}
     assert partitions_by_policy(lake) == {"1": 3, "2-ab": 1}
+
+
+def test_a_partition_that_is_made_again_or_removed_counts_as_it_is_now(lake: Lake) -> None:
+    assert partitions_by_key(lake) == {"k1": 3}
+    for key, told in (("k2", {"k1": 2, "k2": 1}), ("k1", {"k1": 3}), ("k3", {"k1": 2, "k3": 1})):
+        enter(lake, "events", DAYS[1], key=key)
+        assert partitions_by_key(lake) == told
+    lines_path(lake, "events", DAYS[1]).unlink()
+    assert partitions_by_key(lake) == {"k1": 2}
+
+
+def test_the_waterfall_of_a_day_has_that_day_and_what_has_none(lake: Lake) -> None:
+    def rows(days: list[date]) -> dict[str, int]:
+        told = waterfall(lake, days)
+        return dict(zip(told["table_name"], told["rows_in"], strict=True))
+
+    assert rows([]) == {"events": 20, "consent_log": 10}
+    assert rows(DAYS[:1]) == {"events": 10, "consent_log": 10}
+    assert rows([date(2020, 1, 1)]) == {"consent_log": 10}
 
 
 def test_each_day_is_told_with_its_reasons(lake: Lake) -> None:
