@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
 from mkt_assets.in_memory import asking
 from mkt_assets.lake import Lake
-from mkt_assets.privacy.lineage import FATES
+from mkt_assets.privacy.lineage import FATES, LEDGER_SCHEMA
 from mkt_assets.privacy.policy import CONSENT_DENIED, CONSENT_UNSET
 
 LEDGER = "lineage_ledger"
@@ -32,7 +34,13 @@ _NOT_ASIDE: Final = frozenset(
 )
 _FATES = " + ".join(FATES)
 
-_WATERFALL = """
+#: a FROM item: the lines of ``$files``, one of an older file with every column of today
+LINES: Final = """(
+        from no_lines union all by name
+        from read_parquet($files, union_by_name = true, filename = true, hive_partitioning = false)
+    )"""
+
+_WATERFALL = f"""
     select
         table_name, count(*) as lines, sum(rows_in)::bigint as rows_in,
         sum(rows_dropped_consent)::bigint as no_consent,
@@ -40,16 +48,16 @@ _WATERFALL = """
         sum(rows_duplicate)::bigint as duplicate,
         sum(rows_quarantined)::bigint as quarantined, sum(rows_erased)::bigint as erased,
         sum(rows_kept)::bigint as kept
-    from read_parquet($files)
+    from {LINES}
     where len($days) = 0 or "partition" is null or list_contains($days, "partition")
     group by table_name order by table_name
 """
 
 
-_BY_DAY = """
+_BY_DAY = f"""
     with told as (
         select *, cast(cast(reasons as json) as map(varchar, bigint)) as rows_for
-        from read_parquet($files, union_by_name = true)
+        from {LINES}
         where table_name = $table and list_contains($days, "partition")
     )
     select
@@ -80,24 +88,32 @@ def _pattern(lake: Lake) -> str:
     return str(lake.guarded / LEDGER / "*" / "*.parquet")
 
 
-def _of_days(lake: Lake, days: Sequence[date], table: str = "*") -> list[str]:
+@contextmanager
+def asking_lines() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for questions to ``LINES``."""
+    with asking() as con:
+        con.register("no_lines", LEDGER_SCHEMA.empty_table())
+        yield con
+
+
+def _of_days(lake: Lake, days: Sequence[date], table: str) -> list[str]:
     """The files of ``days`` alone: to open those of two years takes most of a second."""
-    partitions = (lake.partition(LEDGER, day, table) for day in days)
+    partitions = (lake.partition(LEDGER, day, table) for day in set(days))
     return [str(file) for one in partitions for file in one.parent.glob(one.name)]
 
 
 def waterfall(lake: Lake, days: Sequence[date]) -> pd.DataFrame:
     """Rows in and what became of them, by table, for ``days``; all days where none are given."""
     whole = (lake.guarded / LEDGER / "whole").glob("*.parquet") if days else ()
-    files = [*_of_days(lake, days), *map(str, whole)] or [_pattern(lake)]
-    with asking() as con:
+    files = [*_of_days(lake, days, "[!.]*"), *map(str, whole)] or [_pattern(lake)]
+    with asking_lines() as con:
         return con.execute(_WATERFALL, {"files": files, "days": list(days)}).df()
 
 
 def by_day(lake: Lake, table: str, days: Sequence[date]) -> pd.DataFrame:
     """What became of the rows of ``table``: ``day, rows_in``, and a column for each fate."""
     files = _of_days(lake, days, table) or [_pattern(lake)]
-    with asking() as con:
+    with asking_lines() as con:
         values = {"files": files, "table": table, "days": list(days)}
         return con.execute(_BY_DAY, values).df()
 

@@ -11,18 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from mkt_assets.in_memory import asking
 from mkt_assets.lake import Lake
-from mkt_assets.privacy.ledger import LEDGER
+from mkt_assets.privacy.ledger import LEDGER, LINES, asking_lines
 from mkt_assets.privacy.lineage import NO_KEY
 
 #: inode, time of writing in ns and size: another file under the same name differs in one of them
 Looks = tuple[int, int, int]
 
-_STAMPS: Final = """
-    select filename, list(distinct key_id), list(distinct policy_version)
-    from read_parquet($files, union_by_name = true, filename = true, hive_partitioning = false)
-    group by 1
+_STAMPS: Final = f"""
+    select filename, list(distinct key_id), list(distinct policy_version) from {LINES} group by 1
 """
 
 
@@ -54,14 +51,18 @@ def partitions_by_policy(lake: Lake) -> dict[str, int]:
 
 def _stamps(lake: Lake) -> Mapping[str, _Stamps]:
     looks: dict[str, Looks] = {}
-    for path in (lake.guarded / LEDGER).glob("*/*.parquet"):
+    for path in (lake.guarded / LEDGER).glob("*/[!.]*.parquet"):
         told = path.stat()
         looks[str(path)] = (told.st_ino, told.st_mtime_ns, told.st_size)
     known = {file: stamps for file, stamps in _known.items() if looks.get(file) == stamps.looks}
     if unread := sorted(looks.keys() - known.keys()):
-        with asking() as con:
-            for file, keys, policies in con.execute(_STAMPS, {"files": unread}).fetchall():
-                known[file] = _Stamps(looks[file], frozenset(keys), frozenset(policies))
+        with asking_lines() as con:
+            found = con.execute(_STAMPS, {"files": unread}).fetchall()
+        # in a path with the signs of a pattern DuckDB may see other files, too
+        stamped = {file: (keys, policies) for file, keys, policies in found}
+        for file in unread:
+            keys, policies = stamped.get(file, ((), ()))
+            known[file] = _Stamps(looks[file], frozenset(keys), frozenset(policies))
     _known.clear()
     _known.update(known)
     return known

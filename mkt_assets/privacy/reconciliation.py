@@ -32,7 +32,7 @@ _TOLD = f"""
     from told group by 1, 2
 """
 _EVENTS_BY_FILE = """
-    select filename, sum(events)::bigint
+    select filename, coalesce(sum(events), 0)::bigint
     from read_parquet($files, filename = true, hive_partitioning = false) group by 1
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -111,6 +112,21 @@ def test_the_waterfall_of_a_day_has_that_day_and_what_has_none(lake: Lake) -> No
     assert rows([]) == {"events": 20, "consent_log": 10}
     assert rows(DAYS[:1]) == {"events": 10, "consent_log": 10}
     assert rows([date(2020, 1, 1)]) == {"consent_log": 10}
+
+
+@pytest.mark.parametrize("folder", ["rows_in=7", "table_name=x", "a[b]c", "what? all*"])
+def test_a_ledger_of_before_erasures_below_any_folder_is_read_all_the_same(
+    tmp_path: Path, folder: str
+) -> None:
+    lake = Lake(tmp_path / folder)
+    enter(lake, "events", DAYS[0])
+    path = lines_path(lake, "events", DAYS[0])
+    pq.write_table(pq.ParquetFile(path).read().drop(["rows_erased", "key_id"]), path)
+    # what a killed run leaves is no partition
+    shutil.copyfile(path, path.with_name(".writing-events.parquet"))
+    assert by_day(lake, "events", DAYS[:1])["kept"].to_list() == [6]
+    assert waterfall(lake, DAYS[:1] * 2)["rows_in"].to_list() == [10]
+    assert partitions_by_policy(lake) == {"1": 1}
 
 
 def test_each_day_is_told_with_its_reasons(lake: Lake) -> None:
