@@ -54,7 +54,9 @@ def _stamps(lake: Lake) -> Mapping[str, _Stamps]:
     for path in (lake.guarded / LEDGER).glob("*/[!.]*.parquet"):
         told = path.stat()
         looks[str(path)] = (told.st_ino, told.st_mtime_ns, told.st_size)
-    known = {file: stamps for file, stamps in _known.items() if looks.get(file) == stamps.looks}
+    # copied at once: threads ask, too
+    before = [*_known.items()]
+    known = {file: stamps for file, stamps in before if looks.get(file) == stamps.looks}
     if unread := sorted(looks.keys() - known.keys()):
         with asking_lines() as con:
             found = con.execute(_STAMPS, {"files": unread}).fetchall()
