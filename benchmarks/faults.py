@@ -10,6 +10,9 @@ lake, warehouse and published version must equal the reference. Run ids and time
 A point is drawn in CPU seconds of the run's processes, so that a busy machine does not move it; a publish kill comes
 a random moment after the step began to write. Of the others, one in eight kills the run's process alone and leaves
 dbt behind, one in eight kills dbt alone. Kept in FOLDER: start it again and it goes on.
+
+The sample's people change their consent until today, so base and reference are made anew each day, and what a round
+saw after midnight is noted and counts for nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +84,11 @@ class Tally:
         kills = Counter(line["what"] for line in lines if line["kind"] == "kill")
         rounds = sum(line["kind"] == "round" for line in lines)
         return cls(kills, rounds, [f for line in lines for f in line["faults"]])
+
+
+def today() -> str:
+    """The sample source's day."""
+    return str(datetime.now(tz=UTC).date())
 
 
 def environment(data: Path) -> dict[str, str]:
@@ -224,10 +233,12 @@ class Campaign:
         self.home, self.seed = home, seed
         self.base, self.work = home / "base", home / "work"
         self.log = home / "campaign.jsonl"
+        self.day = today()
 
     def prepare(self) -> None:
-        """The base and the reference, once."""
-        if (self.home / "reference.json").is_file():
+        """The base and the reference, once a day."""
+        made, self.day = self.home / "reference.json", today()
+        if made.is_file() and json.loads(made.read_text()).get("day") == self.day:
             return
         shutil.rmtree(self.base, ignore_errors=True)
         self._ended(start_run(self.base, BASE), self.base)
@@ -240,13 +251,14 @@ class Campaign:
             time.sleep(0.1)
         self._ended(running, reference)
         told = {
+            "day": self.day,
             "before": published(self.base),
             "after": published(reference),
             "end": everything(reference),
             "cpu": used,
             "publishing": self._publish_seconds(reference),
         }
-        (self.home / "reference.json").write_text(json.dumps(told))
+        made.write_text(json.dumps(told))
 
     def _publish_seconds(self, data: Path) -> float:
         """From the first write to the swap of the link, and a little longer: old versions go."""
@@ -274,6 +286,7 @@ class Campaign:
             }
             if left["run"] <= 0 and left["publish"] <= 0:
                 return
+            self.prepare()
             # a round is decided by its number: a campaign that was interrupted goes on alike
             self.round(random.Random(f"{self.seed}/{tally.rounds}"), left)  # noqa: S311
 
@@ -325,6 +338,8 @@ class Campaign:
         return [f"neither version: {differences(found, told['before'])}"]
 
     def _note(self, kind: str, what: str, faults: list[str], **more: object) -> None:
+        if today() != self.day:
+            kind, faults = "midnight", []
         line = {"kind": kind, "what": what, "faults": faults, **more}
         with self.log.open("a") as log:
             log.write(json.dumps(line) + "\n")
@@ -348,7 +363,6 @@ def main() -> None:
     given = parser.parse_args()
     given.home.mkdir(parents=True, exist_ok=True)
     campaign = Campaign(given.home.resolve(), given.seed)
-    campaign.prepare()
     campaign.go_on(given.kills, given.publish)
     tally = Tally.of(campaign.log)
     print("| what | figure |\n| --- | ---: |")
