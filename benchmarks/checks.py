@@ -4,11 +4,11 @@
 
 A history is made once and copied for each variant. Then each day is run in each copy, in turn: with
 every check, without the checks of data quality if asked, and without any, dbt's tests included, and
-each into Dagster's history as `mkt run` keeps it. The first day is not counted: in a copied folder dbt parses
-everything anew. Wall and CPU time are those of the run inside a fresh process, from its start to its
-end, without loading the code. The table shows medians, and of the cost, day by day beside the run
-without checks, the quartiles, since machines differ by a tenth from one minute to the next. Nothing
-is asserted: a benchmark prints.
+each into Dagster's history as `mkt run` keeps it. The first day is not counted: in a copied folder
+dbt parses everything anew. Wall and CPU time are those of the run inside a fresh process, from its
+start to its end, without loading the code. The table shows medians, and of the cost, day by day
+beside the run without checks, the quartiles, since machines differ by a tenth from one minute to
+the next. Nothing is asserted: a benchmark prints.
 """
 
 from __future__ import annotations

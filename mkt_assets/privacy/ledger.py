@@ -32,7 +32,7 @@ FOLDED_COOKIELESS: Final = "folded_cookieless"
 _NOT_ASIDE: Final = frozenset(
     {CONSENT_DENIED, CONSENT_UNSET, "cookieless", "duplicate", "erased", FOLDED, FOLDED_COOKIELESS}
 )
-_FATES = " + ".join(FATES)
+_FATES = " + ".join(f"coalesce({fate}, 0)" for fate in FATES)
 
 #: a FROM item: the lines of ``$files``, one of an older file with every column of today
 LINES: Final = """(
@@ -79,18 +79,14 @@ def lines_path(lake: Lake, table: str, day: date | None) -> Path:
     return lake.guarded / LEDGER / "whole" / f"{table}.parquet"
 
 
-def has_lines(lake: Lake) -> bool:
-    """Whether anything was ever guarded here."""
-    return any((lake.guarded / LEDGER).glob("*/*.parquet"))
-
-
-def _pattern(lake: Lake) -> str:
-    return str(lake.guarded / LEDGER / "*" / "*.parquet")
+def files_of_all(lake: Lake) -> list[str]:
+    """The ledger's files, without what a killed run left beside them."""
+    return [str(file) for file in (lake.guarded / LEDGER).glob("*/[!.]*.parquet")]
 
 
 @contextmanager
 def asking_lines() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection for questions to ``LINES``."""
+    """A connection for questions to ``LINES``; of no files DuckDB knows no answer."""
     with asking() as con:
         con.register("no_lines", LEDGER_SCHEMA.empty_table())
         yield con
@@ -104,15 +100,15 @@ def _of_days(lake: Lake, days: Sequence[date], table: str) -> list[str]:
 
 def waterfall(lake: Lake, days: Sequence[date]) -> pd.DataFrame:
     """Rows in and what became of them, by table, for ``days``; all days where none are given."""
-    whole = (lake.guarded / LEDGER / "whole").glob("*.parquet") if days else ()
-    files = [*_of_days(lake, days, "[!.]*"), *map(str, whole)] or [_pattern(lake)]
+    whole = (lake.guarded / LEDGER / "whole").glob("[!.]*.parquet") if days else ()
+    files = [*_of_days(lake, days, "[!.]*"), *map(str, whole)] or files_of_all(lake)
     with asking_lines() as con:
         return con.execute(_WATERFALL, {"files": files, "days": list(days)}).df()
 
 
 def by_day(lake: Lake, table: str, days: Sequence[date]) -> pd.DataFrame:
     """What became of the rows of ``table``: ``day, rows_in``, and a column for each fate."""
-    files = _of_days(lake, days, table) or [_pattern(lake)]
+    files = _of_days(lake, days, table) or files_of_all(lake)
     with asking_lines() as con:
         values = {"files": files, "table": table, "days": list(days)}
         return con.execute(_BY_DAY, values).df()
@@ -120,11 +116,11 @@ def by_day(lake: Lake, table: str, days: Sequence[date]) -> pd.DataFrame:
 
 def unbalanced(lake: Lake) -> list[str]:
     """The ledger lines whose fates do not add up to the rows that came in, as sentences."""
-    with asking() as con:
+    with asking_lines() as con:
         found = con.execute(
             f'select lineage_id, table_name, "partition", rows_in, {_FATES} '
-            f"from read_parquet($pattern) where rows_in <> {_FATES} order by 1",
-            {"pattern": _pattern(lake)},
+            f"from {LINES} where rows_in is distinct from {_FATES} order by 1",
+            {"files": files_of_all(lake)},
         ).fetchall()
     return [
         f"{table} of {day}, lineage {lineage}: {came} rows came in, {told} are accounted for"

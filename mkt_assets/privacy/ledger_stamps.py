@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from mkt_assets.lake import Lake
-from mkt_assets.privacy.ledger import LEDGER, LINES, asking_lines
+from mkt_assets.privacy.ledger import LINES, asking_lines, files_of_all
 from mkt_assets.privacy.lineage import NO_KEY
 
 #: inode, time of writing in ns and size: another file under the same name differs in one of them
@@ -51,9 +52,9 @@ def partitions_by_policy(lake: Lake) -> dict[str, int]:
 
 def _stamps(lake: Lake) -> Mapping[str, _Stamps]:
     looks: dict[str, Looks] = {}
-    for path in (lake.guarded / LEDGER).glob("*/[!.]*.parquet"):
-        told = path.stat()
-        looks[str(path)] = (told.st_ino, told.st_mtime_ns, told.st_size)
+    for file in files_of_all(lake):
+        told = Path(file).stat()
+        looks[file] = (told.st_ino, told.st_mtime_ns, told.st_size)
     # copied at once: threads ask, too
     before = [*_known.items()]
     known = {file: stamps for file, stamps in before if looks.get(file) == stamps.looks}

@@ -15,7 +15,13 @@ from mkt_assets.in_memory import asking
 from mkt_assets.ingest.sources import ADS, CONSENT, CONTACTS, EVENTS, EXPERIMENTS
 from mkt_assets.lake import Lake
 from mkt_assets.privacy.guarding import COOKIELESS
-from mkt_assets.privacy.ledger import FOLDED, FOLDED_COOKIELESS, LEDGER, has_lines
+from mkt_assets.privacy.ledger import (
+    FOLDED,
+    FOLDED_COOKIELESS,
+    LINES,
+    asking_lines,
+    files_of_all,
+)
 
 #: table and day (None where the table has no days) -> rows
 Counts = Mapping[tuple[str, date | None], int]
@@ -23,7 +29,7 @@ Counts = Mapping[tuple[str, date | None], int]
 _TOLD = f"""
     with told as (
         select *, cast(cast(reasons as json) as map(varchar, bigint)) as rows_for
-        from read_parquet($pattern, union_by_name = true)
+        from {LINES}
     )
     select
         table_name, "partition",
@@ -50,11 +56,11 @@ def unreconciled(lake: Lake) -> list[str]:
 
 
 def _told(lake: Lake) -> Counts:
-    if not has_lines(lake):
+    files = files_of_all(lake)
+    if not files:
         return {}
-    with asking() as con:
-        pattern = str(lake.guarded / LEDGER / "*" / "*.parquet")
-        lines = con.execute(_TOLD, {"pattern": pattern}).fetchall()
+    with asking_lines() as con:
+        lines = con.execute(_TOLD, {"files": files}).fetchall()
     # contacts become match keys, several a person or none: the vault has its own checks
     kept = {(table, day): rows for table, day, rows, _ in lines if table != CONTACTS}
     counted = {(COOKIELESS, day): rows for table, day, _, rows in lines if table == EVENTS}

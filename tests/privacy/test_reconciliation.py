@@ -121,12 +121,20 @@ def test_a_ledger_of_before_erasures_below_any_folder_is_read_all_the_same(
     lake = Lake(tmp_path / folder)
     enter(lake, "events", DAYS[0])
     path = lines_path(lake, "events", DAYS[0])
-    pq.write_table(pq.ParquetFile(path).read().drop(["rows_erased", "key_id"]), path)
+    old = pq.ParquetFile(path).read().drop(["rows_erased", "key_id"])
+    pq.write_table(old, path)
+    store(lake.partition("events", DAYS[0]), 4)
+    store(lake.partition("cookieless_daily", DAYS[0]), 1, events=3)
     # what a killed run leaves is no partition
     shutil.copyfile(path, path.with_name(".writing-events.parquet"))
     assert by_day(lake, "events", DAYS[:1])["kept"].to_list() == [6]
     assert waterfall(lake, DAYS[:1] * 2)["rows_in"].to_list() == [10]
     assert partitions_by_policy(lake) == {"1": 1}
+    assert unreconciled(lake) == []
+    assert unbalanced(lake) == []
+    place = old.schema.get_field_index("rows_in")
+    pq.write_table(old.set_column(place, "rows_in", pa.array([11])), path)
+    assert "11 rows came in, 10 are accounted for" in unbalanced(lake)[0]
 
 
 def test_each_day_is_told_with_its_reasons(lake: Lake) -> None:
